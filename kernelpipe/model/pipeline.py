@@ -1,0 +1,164 @@
+"""The pipeline that a notebook means: steps, what flows between them, and in which order."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kernelpipe.model.diagnostic import Diagnostic, Severity
+from kernelpipe.model.names import StepName
+from kernelpipe.model.notebook import Cell
+from kernelpipe.model.settings import PipelineSettings, StepSettings
+
+
+class ParameterType(Enum):
+    """Type of a parameter; the values are the wire text."""
+
+    STRING = "str"
+    INTEGER = "int"
+    DOUBLE = "float"
+    BOOLEAN = "bool"
+    LIST = "list"
+    STRUCT = "dict"
+    ANY = "any"
+    """The default is None and nothing annotates it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A value that can be set before a run; ``default`` is JSON text."""
+
+    name: str
+    type: ParameterType
+    default: str
+    is_nullable: bool
+    """None is accepted: the default is None or the annotation says so."""
+    cell_index: int
+
+
+class ArtifactKind(Enum):
+    """What a stored value is, as far as the code tells before it runs."""
+
+    DATASET = "dataset"
+    MODEL = "model"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputPort:
+    """A name that a step receives; ``source`` is None for a pipeline parameter."""
+
+    name: str
+    source: StepName | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPort:
+    """A name that a step hands on.
+
+    Names with the same ``group`` may share objects, so they are stored in one file, the group's;
+    groups are numbered from zero by their first name in sorted order. ``cell_index`` is the cell
+    of the step that last binds or changes the name (for messages). Hidden interpreter state (a
+    seeded random generator, the working directory, ...) travels under names that begin with ``@``
+    (see ``kernelpipe.runtime.states``).
+    """
+
+    name: str
+    group: int
+    cell_index: int
+    kind: ArtifactKind = ArtifactKind.ANY
+
+
+class EdgeKind(Enum):
+    """Why one step comes after another; the values are the wire text."""
+
+    DATA = "data"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """``consumer`` starts after ``producer``; ``names`` flow along it (sorted; empty for order)."""
+
+    producer: StepName
+    consumer: StepName
+    kind: EdgeKind
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTie:
+    """``consumer`` may touch a file that ``producer`` touched before; at least one may write it.
+
+    ``path`` is as the notebook writes it, None when it cannot be told. ``is_read`` is set when the
+    consumer may read what the producer wrote.
+    """
+
+    producer: StepName
+    consumer: StepName
+    path: str | None
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupCell:
+    """A cell that runs at the start of a step, in notebook order.
+
+    ``source`` is the cell's, less the imports that this step has no use for. Parameters cells are
+    setup, too (``cell.role`` tells).
+    """
+
+    cell: Cell
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step, linked.
+
+    Tuples of names are sorted; cells are in notebook order.
+    """
+
+    name: StepName
+    cells: tuple[Cell, ...]
+    """Its own cells, metrics cells among them, without tests."""
+    tests: tuple[Cell, ...]
+    setup: tuple[SetupCell, ...]
+    after: tuple[StepName, ...]
+    """Every step that must have finished: data and order edges, sorted."""
+    inputs: tuple[InputPort, ...]
+    outputs: tuple[OutputPort, ...]
+    metrics: tuple[str, ...]
+    """Names whose values at the end of the step are run metrics."""
+    removed: tuple[str, ...] = ()
+    """Names that setup binds but that no longer exist where this step begins."""
+    shared_definitions: tuple[tuple[str, int], ...] = ()
+    """(name, cell index) of functions and classes that setup defines, sorted: they travel by
+    name, so that every step has one object for each of them."""
+    modules: tuple[str, ...] = ()
+    """Full dotted names of the modules that the step's code and setup import."""
+    settings: StepSettings = field(default_factory=StepSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A linked notebook; ``steps`` are in order of first appearance, which is a valid order to run.
+
+    ``edges`` are sorted by (producer, consumer, kind); ``parameters`` are in notebook order.
+    ``diagnostics`` holds every finding so far; the pipeline can run only if none is an error.
+    """
+
+    name: str
+    path: str
+    kernel_name: str | None
+    settings: PipelineSettings
+    parameters: tuple[Parameter, ...]
+    steps: tuple[Step, ...]
+    edges: tuple[Edge, ...]
+    file_ties: tuple[FileTie, ...] = ()
+    """Steps that files tie in notebook order; each is an order edge, too, unless data flows."""
+    skipped: tuple[int, ...] = ()
+    """Indexes of ``skip`` cells."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """Return the diagnostics that stop the pipeline from being run or compiled."""
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
