@@ -1,0 +1,303 @@
+"""The tags that set something of a step: each value is parsed here, once."""
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+from kernelpipe.model.settings import (
+    Foreach,
+    NamedText,
+    ResourceLimit,
+    SecretEnv,
+    StepSettings,
+)
+from kernelpipe.notebook import rules, values
+
+_LEAST_MEMORY: Final = 1 << 20
+_SWITCHES: Final = {"on": True, "enabled": True, "off": False, "disabled": False}
+_NEAR_SWITCHES: Final = {
+    "true": "on", "yes": "on", "1": "on", "enable": "on",
+    "false": "off", "no": "off", "0": "off", "disable": "off",
+}  # fmt: skip
+_MEMORY_HINTS: Final = re.compile(r"([0-9.]+) ?([kmgtp])?(?:i?b)?", re.IGNORECASE)
+_FOREACH: Final = re.compile(r"([A-Za-z_]\w*)\s+in\s+([A-Za-z_]\w*)")
+_KEYS: Final = {
+    "limits": "resource",
+    "env": "key",
+    "secrets": "env",
+    "labels": "key",
+    "annotations": "key",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with a tag; ``message`` follows the tag's text."""
+
+    rule: rules.Rule
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """Settings put together; ``conflicts`` names those that both gave, with different values."""
+
+    settings: StepSettings
+    conflicts: tuple[str, ...]
+
+
+def merge_settings(first: StepSettings, second: StepSettings) -> Merged:
+    """Return both together; ``second`` wins where they differ.
+
+    Environment variables, labels and the like are joined by their key.
+    """
+    changes: dict[str, object] = {}
+    conflicts: list[str] = []
+    for field in fields(StepSettings):
+        old, new = getattr(first, field.name), getattr(second, field.name)
+        if field.name in _KEYS:
+            key = _KEYS[field.name]
+            joined = {getattr(item, key): item for item in old}
+            for item in new:
+                if joined.setdefault(getattr(item, key), item) != item:
+                    conflicts.append(f"{field.name} {getattr(item, key)}")
+                joined[getattr(item, key)] = item
+            changes[field.name] = tuple(joined.values())
+        elif new is not None:
+            if old is not None and old != new:
+                conflicts.append(field.name)
+            changes[field.name] = new
+    settings = replace(first, **changes)  # type: ignore[arg-type]  # each by its field's name
+    return Merged(settings=settings, conflicts=tuple(conflicts))
+
+
+def parse_setting(name: str, value: str) -> StepSettings | Fault:
+    """Return what the tag ``name:value`` sets; ``name`` is one of ``SETTING_NAMES``."""
+    if not value.strip():
+        return Fault(
+            rule=rules.MISSING_VALUE,
+            message="there is nothing after the colon",
+            hint=f"write {FORMS[name]}",
+        )
+    return _PARSERS[name](value)
+
+
+def _image(value: str) -> StepSettings | Fault:
+    if values.IMAGE.fullmatch(value):
+        return StepSettings(image=value)
+    near = value.strip()
+    if not values.IMAGE.fullmatch(near):
+        repository, colon, tag = near.rpartition(":")
+        near = f"{repository.lower()}{colon}{tag}" if colon else near.lower()
+    hint = f"did you mean 'image:{near}'?" if values.IMAGE.fullmatch(near) else _form("image")
+    return Fault(rule=rules.IMAGE, message=f"'{value}' is no image reference", hint=hint)
+
+
+def _cpu(value: str) -> StepSettings | Fault:
+    amount = values.parse_quantity(value)
+    if amount and re.fullmatch(r"[0-9.]+m?", value):
+        return StepSettings(cpu=value)
+    return Fault(rule=rules.CPU, message=f"'{value}' is no number of CPUs", hint=_form("cpu"))
+
+
+def _memory(value: str) -> StepSettings | Fault:
+    amount = values.parse_quantity(value)
+    if amount is not None and amount >= _LEAST_MEMORY:
+        return StepSettings(memory=value)
+    if amount is None:
+        message = f"'{value}' is no amount of memory"
+    else:
+        message = f"'{value}' is {amount:g} bytes, which is too little for anything"
+    hint = _form("memory")
+    found = _MEMORY_HINTS.fullmatch(value.strip())
+    if found and float(found[1].strip(".") or 0):
+        hint = f"did you mean 'memory:{found[1]}{(found[2] or 'G').upper()}i'?"
+    return Fault(rule=rules.MEMORY, message=message, hint=hint)
+
+
+def _gpu(value: str) -> StepSettings | Fault:
+    count = values.parse_count(value)
+    if count is None:
+        return Fault(rule=rules.GPU, message=f"'{value}' is no whole number", hint=_form("gpu"))
+    return StepSettings(gpu=count)
+
+
+def _limit(value: str) -> StepSettings | Fault:
+    resource, colon, amount = value.rpartition(":")
+    if not colon or not values.RESOURCE.fullmatch(resource):
+        return Fault(
+            rule=rules.LIMIT, message="it needs a resource and an amount", hint=_form("limit")
+        )
+    if resource in {"cpu", "memory", "gpu"}:
+        return _PARSERS[resource](amount)
+    if resource.endswith("/gpu"):
+        count = values.parse_count(amount)
+        if count is None:
+            return Fault(
+                rule=rules.GPU,
+                message=f"'{amount}' is no whole number",
+                hint=f"write limit:{resource}:1",
+            )
+        return StepSettings(gpu=count, gpu_type=resource)
+    if values.parse_quantity(amount) is None:
+        return Fault(
+            rule=rules.LIMIT, message=f"'{amount}' is no amount", hint=f"write limit:{resource}:1"
+        )
+    return StepSettings(limits=(ResourceLimit(resource=resource, amount=amount),))
+
+
+def _retry(value: str) -> StepSettings | Fault:
+    count = values.parse_count(value)
+    if count is None:
+        return Fault(rule=rules.RETRY, message=f"'{value}' is no whole number", hint=_form("retry"))
+    return StepSettings(retry=count)
+
+
+def _timeout(value: str) -> StepSettings | Fault:
+    seconds = values.parse_duration_s(value)
+    if not seconds:
+        return Fault(
+            rule=rules.TIMEOUT, message=f"'{value}' is no length of time", hint=_form("timeout")
+        )
+    return StepSettings(timeout_s=seconds)
+
+
+def _switch(name: str, value: str) -> bool | Fault:
+    if value in _SWITCHES:
+        return _SWITCHES[value]
+    lower = value.strip().lower()
+    near = lower if lower in _SWITCHES else _NEAR_SWITCHES.get(lower)
+    hint = f"did you mean '{name}:{near}'?" if near else _form(name)
+    return Fault(rule=rules.SWITCH, message=f"'{value}' is neither 'on' nor 'off'", hint=hint)
+
+
+def _cache(value: str) -> StepSettings | Fault:
+    switch = _switch("cache", value)
+    return StepSettings(cache=switch) if isinstance(switch, bool) else switch
+
+
+def _report(value: str) -> StepSettings | Fault:
+    switch = _switch("report", value)
+    return StepSettings(report=switch) if isinstance(switch, bool) else switch
+
+
+def _env(value: str) -> StepSettings | Fault:
+    key, colon, text = value.partition(":")
+    if not colon:
+        return Fault(rule=rules.ENV, message="it needs a name and a text", hint=_form("env"))
+    if not values.VARIABLE.fullmatch(key):
+        return Fault(rule=rules.ENV, message=f"'{key}' cannot name a variable", hint=_form("env"))
+    return StepSettings(env=(NamedText(key=key, value=text),))
+
+
+def _secret(value: str) -> StepSettings | Fault:
+    parts = value.split(":")
+    if len(parts) != 3:  # noqa: PLR2004  # SECRET, KEY, ENV
+        return Fault(
+            rule=rules.SECRET, message="it needs a secret, a key and a variable",
+            hint=_form("secret"),
+        )  # fmt: skip
+    forms = (values.SECRET_NAME, values.SECRET_KEY, values.VARIABLE)
+    kinds = ("a secret", "a key", "a variable")
+    for form, kind, part in zip(forms, kinds, parts, strict=True):
+        if not form.fullmatch(part):
+            return Fault(
+                rule=rules.SECRET, message=f"'{part}' cannot name {kind}", hint=_form("secret")
+            )
+    secret, key, env = parts
+    return StepSettings(secrets=(SecretEnv(secret=secret, key=key, env=env),))
+
+
+def _named_text(name: str, value: str) -> NamedText | Fault:
+    key, colon, text = value.partition(":")
+    if not colon:
+        return Fault(rule=rules.LABEL, message="it needs a key and a text", hint=_form(name))
+    if not values.LABEL_KEY.fullmatch(key):
+        return Fault(rule=rules.LABEL, message=f"'{key}' cannot be a key", hint=_form(name))
+    return NamedText(key=key, value=text)
+
+
+def _label(value: str) -> StepSettings | Fault:
+    found = _named_text("label", value)
+    if isinstance(found, Fault):
+        return found
+    if not values.LABEL_VALUE.fullmatch(found.value):
+        return Fault(
+            rule=rules.LABEL,
+            message=f"'{found.value}' cannot be the text of a label",
+            hint="at most 63 letters, digits, '-', '_', '.'; annotation: takes any text",
+        )
+    return StepSettings(labels=(found,))
+
+
+def _annotation(value: str) -> StepSettings | Fault:
+    found = _named_text("annotation", value)
+    return found if isinstance(found, Fault) else StepSettings(annotations=(found,))
+
+
+def _when(value: str) -> StepSettings | Fault:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(value.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Fault(
+            rule=rules.WHEN, message=f"'{value}' is no Python expression", hint=_form("when")
+        )
+    return StepSettings(when=value.strip())
+
+
+def _foreach(value: str) -> StepSettings | Fault:
+    found = _FOREACH.fullmatch(value.strip())
+    if found is None:
+        return Fault(
+            rule=rules.FOREACH, message="it needs a variable and a list", hint=_form("foreach")
+        )
+    return StepSettings(foreach=Foreach(name=found[1], items=found[2]))
+
+
+def _form(name: str) -> str:
+    return f"write {FORMS[name]}"
+
+
+FORMS: Final[Mapping[str, str]] = {
+    "image": "image:python:3.12",
+    "cpu": "cpu:2 or cpu:500m",
+    "memory": "memory:4Gi or memory:500Mi",
+    "gpu": "gpu:1",
+    "limit": "limit:RESOURCE:AMOUNT, for example limit:nvidia.com/gpu:1",
+    "retry": "retry:2",
+    "timeout": "timeout:90s, timeout:10m or timeout:1h30m",
+    "cache": "cache:on or cache:off",
+    "report": "report:on or report:off",
+    "env": "env:NAME:TEXT",
+    "secret": "secret:SECRET:KEY:VARIABLE",
+    "label": "label:KEY:TEXT",
+    "annotation": "annotation:KEY:TEXT",
+    "when": "when:EXPRESSION, for example when:accuracy > 0.9",
+    "foreach": "foreach:NAME in LIST",
+}
+"""How each setting is written: tag name -> examples."""
+
+_PARSERS: Final[Mapping[str, Callable[[str], StepSettings | Fault]]] = {
+    "image": _image,
+    "cpu": _cpu,
+    "memory": _memory,
+    "gpu": _gpu,
+    "limit": _limit,
+    "retry": _retry,
+    "timeout": _timeout,
+    "cache": _cache,
+    "report": _report,
+    "env": _env,
+    "secret": _secret,
+    "label": _label,
+    "annotation": _annotation,
+    "when": _when,
+    "foreach": _foreach,
+}
+SETTING_NAMES: Final = frozenset(_PARSERS)

@@ -1,0 +1,34 @@
+"""Options and profiles that all tests share."""
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile(
+    "kernelpipe", deadline=None, derandomize=True, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("kernelpipe")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what commands remember away from the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--update-golden``: write expected files instead of comparing with them."""
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the expected files under tests/golden/expected instead of comparing with them",
+    )
+
+
+@pytest.fixture
+def is_updating_golden(request: pytest.FixtureRequest) -> bool:
+    """Tell whether expected files are to be written."""
+    return bool(request.config.getoption("--update-golden"))
