@@ -1,0 +1,254 @@
+"""What calls do: dispatches to builtins, libraries, the notebook's own code, or unknown code."""
+
+from kernelpipe.analysis.expressions import constant_text, library_attribute, tainted
+from kernelpipe.analysis.heap import (
+    ATOM_VALUE,
+    ATOMS,
+    NOTHING,
+    Kind,
+    Obj,
+    Value,
+    new,
+    part_of,
+    reach,
+)
+from kernelpipe.analysis.knowledge import (
+    draws_plot,
+    draws_when_fitted,
+    file_use_of_method,
+    fits_estimator,
+    gives_view,
+    is_pure_method,
+    mutator_names,
+)
+from kernelpipe.analysis.library_calls import LibraryCalls
+from kernelpipe.analysis.own_calls import OwnCalls, all_methods, find_method
+from kernelpipe.analysis.summaries import Argument, DeferredCall
+from kernelpipe.analysis.unknown_calls import CONSUMED, all_values, has_keyword
+
+_NOT_IMPLICIT = frozenset(
+    "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ __del__ "
+    "__reduce__ __reduce_ex__ __getstate__ __setstate__ __set_name__ __module__ __doc__".split()
+)
+_CALLING_BUILTINS = frozenset(
+    f"builtins.{name}" for name in ("map", "filter", "sorted", "min", "max", "next")
+) | {"functools.reduce", "functools.partial"}
+
+
+class Calls(LibraryCalls, OwnCalls):
+    """Interprets calls."""
+
+    def use(self, value: Value) -> None:
+        """Account for functions and classes that can be reached from ``value``: they may run."""
+        stack = [o for o in value if o.kind not in ATOMS]
+        while stack:
+            o = stack.pop()
+            if o in self.used:
+                continue
+            self.used.add(o)
+            stack.extend(o.contains)
+            if o.function is not None and o.symbol is None:
+                self.uncertain += 1
+                self.instantiate(o, o.function, {}, is_called=False)
+                self.uncertain -= 1
+            if o.kind is Kind.INSTANCE:
+                self._use_operators(o)
+
+    def _use_operators(self, o: Obj) -> None:
+        """Account for methods that Python may call unseen: operators, iteration, formatting."""
+        for name in all_methods(o):
+            if name.startswith("__") and name not in _NOT_IMPLICIT:
+                method = find_method(o, name)
+                if method is not None:
+                    self.call_own_method(o, method, ())
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """Return what attribute ``name`` of ``base`` may be; a property's code runs."""
+        value = super().attribute(base, name)
+        if name not in self.world.methods:
+            return value
+        for o in base:
+            method = find_method(o, name) if o.kind is Kind.INSTANCE else None
+            if method is not None:
+                value |= self.call_own_method(o, method, ())
+            elif o.kind is Kind.UNKNOWN:
+                self.change((o,), deep=True)
+        return value
+
+    # -- dispatch --
+    def call(self, callee: Value, arguments: tuple[Argument, ...], result: Obj) -> Value:
+        """Call each thing that ``callee`` may be; return what the call may give."""
+        values: set[Obj] = set()
+        if self.in_function and (
+            any(is_open(o) for o in callee) or _may_call_back(callee, arguments)
+        ):
+            self.effects.calls.append(
+                DeferredCall(callee=callee, method=None, arguments=arguments, result=result)
+            )
+            result.hold(all_values(arguments))
+            return frozenset({result})
+        for o in callee:
+            values |= self._call_one(o, arguments)
+        self._call_arguments(arguments, NOTHING, callee)
+        return frozenset(values)
+
+    def _call_one(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
+        if o.function is not None:
+            return self.instantiate(o, o.function, self.match(o.function, arguments))
+        if o.klass is not None and o.kind is Kind.CLASS:
+            return self.construct(o, arguments)
+        if o.kind is Kind.INSTANCE and o.klass is not None:
+            return self.call_method(frozenset({o}), "__call__", arguments, new(Kind.UNKNOWN))
+        if o.kind is Kind.IMPORTED and o.dotted is not None:
+            return self.call_library(o.dotted, arguments)
+        return self.call_unknown((o,), arguments)
+
+    def _call_arguments(
+        self, arguments: tuple[Argument, ...], receiver: Value, callee: Value
+    ) -> None:
+        """Account for callables among the arguments: they may be called with the others."""
+        functions = [o for o in all_values(arguments) if o.function is not None]
+        if not functions or any(o.function is not None or o.klass is not None for o in callee):
+            return
+        others = part_of(
+            receiver | frozenset(o for o in all_values(arguments) if o.function is None)
+        )
+        for o in functions:
+            if o.function is not None:
+                bindings = dict.fromkeys(o.function.parameters.values(), others)
+                self.instantiate(o, o.function, bindings)
+
+    # -- methods --
+    def call_method(
+        self, receiver: Value, name: str, arguments: tuple[Argument, ...], result: Obj
+    ) -> Value:
+        """Call method ``name`` of each thing that ``receiver`` may be."""
+        if self.in_function and any(is_open(o) for o in receiver):
+            self.effects.calls.append(
+                DeferredCall(callee=receiver, method=name, arguments=arguments, result=result)
+            )
+            result.hold(all_values(arguments) | receiver)
+            return frozenset({result})
+        values: set[Obj] = set()
+        for o in receiver:
+            values |= self._call_method_of(o, name, arguments)
+        self._call_arguments(arguments, receiver, NOTHING)
+        return tainted(frozenset(values), [receiver])
+
+    def _call_method_of(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
+        if o.kind in (Kind.MODULE, Kind.IMPORTED):
+            return self._call_one(library_attribute(o, name), arguments)
+        own = find_method(o, name)
+        if own is not None:
+            return self.call_own_method(o, own, arguments)
+        if o.kind is Kind.CLASS or o.klass is not None:
+            return self.call_unknown((o,), arguments)
+        self._files_of_method(o, name, arguments)
+        if name in ("query", "eval") and name not in self.world.methods:
+            self.read_query(arguments)
+        if o.kind is Kind.IMMUTABLE:
+            return self._call_text(o, name, arguments)
+        if o.kind is Kind.FRAME and draws_plot(name):
+            return frozenset({new(Kind.FIGURE)})
+        if name in ("sample", "rvs") and not has_keyword(arguments, "random_state"):
+            self.draw("@numpy.random")
+        self._change_by_method(o, name, arguments)
+        return self._method_result(o, name, arguments)
+
+    def _call_text(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
+        parts = [constant_text(frozenset({o}))] + [constant_text(a.value) for a in arguments]
+        if name == "joinpath" and all(p is not None for p in parts):
+            joined = "/".join(p for p in parts if p is not None)
+            return frozenset({new(Kind.IMMUTABLE, constant=joined)})
+        if name in ("iterdir", "glob", "rglob"):
+            return frozenset({new(Kind.ITERATOR)})
+        if name == "open":
+            self.open_file(constant_text(frozenset({o})), arguments, mode_index=0)
+            return frozenset({new(Kind.FILE)})
+        return tainted(ATOM_VALUE, [frozenset({o}), *(a.value for a in arguments)])
+
+    def _change_by_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
+        values = all_values(arguments)
+        consumed = [a for a in values if a.kind in CONSUMED]
+        self.change(consumed, deep=False)
+        if o.kind is Kind.UNKNOWN:
+            self._change_by_unknown_method(o, name, arguments)
+            return
+        if o.kind is Kind.ESTIMATOR:
+            held = [h for h in reach((o,)) if h.kind in (Kind.RANDOM, Kind.ITERATOR)]
+            if name in (mutator_names(Kind.ESTIMATOR) or ()):
+                self.change([o, *held, *(h for h in reach((o,)) if h.kind is o.kind)], deep=False)
+                o.keep(values)
+                self._draw_for_fit(o)
+            return
+        mutators = mutator_names(o.kind)
+        inplace = has_keyword(arguments, "inplace") or has_keyword(arguments, "out")
+        if mutators is None or name in mutators or inplace:
+            self.change((o,), deep=False)
+            o.hold(values)
+            o.items = None
+        self.change_out(arguments)
+
+    def _change_by_unknown_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
+        values = all_values(arguments)
+        if fits_estimator(name) and name not in self.world.methods:
+            self.change((o,), deep=True)
+            o.keep(values)
+            self._draw_for_fit(o)
+        elif (
+            not is_pure_method(name)
+            or name in self.world.methods
+            or has_keyword(arguments, "inplace")
+        ):
+            self.call_unknown((o,), arguments)
+        self.change_out(arguments)
+
+    def _method_result(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
+        if o.kind in (Kind.FRAME, Kind.ARRAY):
+            held = (o,) if gives_view(name) else ()
+            kind = Kind.ARRAY if name in ("to_numpy", "unique") else o.kind
+            value = frozenset({new(kind, held)})
+        elif o.kind is Kind.ESTIMATOR and name in ("fit", "partial_fit", "set_params"):
+            value = frozenset({o})
+        elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR):
+            value = frozenset({new(Kind.ARRAY)})
+        elif o.kind in (Kind.DICT, Kind.LIST, Kind.SET) and name == "copy":
+            value = frozenset({new(o.kind, part_of(frozenset({o})))})
+        else:
+            value = part_of(frozenset({o}) | all_values(arguments))
+        return value
+
+    def _files_of_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
+        use = file_use_of_method(name)
+        if use is None or name in self.world.methods:
+            return
+        is_write, is_own_path = use
+        if (
+            is_own_path
+            and o.kind is not Kind.IMMUTABLE
+            and (o.kind is not Kind.UNKNOWN or name == "rename")
+        ):
+            return
+        if is_own_path:
+            self.file_use(constant_text(frozenset({o})), is_write=is_write)
+        elif arguments:
+            self.file_use(constant_text(arguments[0].value), is_write=is_write)
+
+    def _draw_for_fit(self, o: Obj) -> None:
+        if o.constant != "random_state" and draws_when_fitted(o.dotted):
+            self.draw("@numpy.random")
+
+
+def is_open(o: Obj) -> bool:
+    """Tell whether a function body cannot know what ``o`` is before it is called."""
+    if o.symbol is not None:
+        return True
+    return (o.is_part or o.kind is Kind.UNKNOWN) and any(
+        each.symbol is not None for each in reach((o,))
+    )
+
+
+def _may_call_back(callee: Value, arguments: tuple[Argument, ...]) -> bool:
+    return any(o.dotted in _CALLING_BUILTINS for o in callee) and any(
+        is_open(o) for o in all_values(arguments)
+    )

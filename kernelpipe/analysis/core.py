@@ -1,0 +1,355 @@
+"""The state of an abstract execution of a cell or of a function body, and access to names."""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, reach
+from kernelpipe.analysis.summaries import Argument, Effects, FileUse, StateEvent, StateUse
+
+
+@dataclass(slots=True)
+class Flow:
+    """What is known of the names of one scope at one point.
+
+    ``definite`` names are surely bound by this scope, ``bound`` ones may be; ``deleted`` ones
+    were surely deleted since. Code after ``raise``, ``return``, ``break`` is not live.
+    """
+
+    bound: dict[str, Value] = field(default_factory=dict)
+    definite: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    maybe_deleted: set[str] = field(default_factory=set)
+    is_live: bool = True
+
+    def copy(self) -> "Flow":
+        """Return an independent copy."""
+        return Flow(
+            dict(self.bound),
+            set(self.definite),
+            set(self.deleted),
+            set(self.maybe_deleted),
+            self.is_live,
+        )
+
+    def merge(self, other: "Flow") -> None:
+        """Make this the state after either of the two."""
+        if not other.is_live:
+            return
+        if not self.is_live:
+            self.bound, self.definite = other.bound, other.definite
+            self.deleted, self.maybe_deleted = other.deleted, other.maybe_deleted
+            self.is_live = True
+            return
+        for name, value in other.bound.items():
+            self.bound[name] = self.bound.get(name, NOTHING) | value
+        self.definite &= other.definite
+        self.maybe_deleted |= other.maybe_deleted | (self.deleted ^ other.deleted)
+        self.deleted &= other.deleted
+
+
+class ScopeKind:
+    """The kinds of scopes that Python has."""
+
+    CELL = "cell"
+    FUNCTION = "function"
+    CLASS = "class"
+    COMPREHENSION = "comprehension"
+
+
+@dataclass(slots=True)
+class Scope:
+    """One scope: its own names, and everything that they were ever bound to (for closures)."""
+
+    kind: str
+    parent: "Scope | None" = None
+    own: frozenset[str] = frozenset()
+    declared_global: frozenset[str] = frozenset()
+    flow: Flow = field(default_factory=Flow)
+    everything: dict[str, Value] = field(default_factory=dict)
+    cells: dict[str, Obj] = field(default_factory=dict)
+    """Variables that inner functions bind with ``nonlocal``, as objects that they change."""
+
+
+@dataclass(slots=True, kw_only=True)
+class GlobalRead:
+    """The first read of a global in a cell that the cell itself had not surely bound."""
+
+    line: int
+    column: int
+    is_certain: bool
+    """Runs whenever the cell does: not in a branch, a loop, or a function that may not run."""
+    is_written: bool
+    """The code says so; else the old value is only kept where the name may not be bound anew."""
+
+
+@dataclass(slots=True)
+class World:
+    """What is true of the notebook at the start of the cell that is being looked at.
+
+    ``rebound`` are the names that something else than an import binds anywhere in the notebook;
+    ``methods`` are the method names of the notebook's own classes.
+    """
+
+    rebound: frozenset[str]
+    methods: frozenset[str]
+    builtins: frozenset[str]
+    directory: str
+    """Where the notebook lies: local modules are found there."""
+    names: dict[str, Value] = field(default_factory=dict)
+    seeded: set[str] = field(default_factory=set)
+    symbols: dict[str, Obj] = field(default_factory=dict)
+
+    def symbol(self, name: str) -> Obj:
+        """Return the object that stands for global ``name`` in function summaries."""
+        if name not in self.symbols:
+            self.symbols[name] = new(Kind.UNKNOWN, symbol=("global", name))
+        return self.symbols[name]
+
+
+class Core:
+    """Names, effects and recursion points shared by the parts of the interpreter."""
+
+    def __init__(self, world: World, scope: Scope, effects: Effects) -> None:
+        self.world = world
+        self.scope = scope
+        self.effects = effects
+        self.global_reads: dict[str, GlobalRead] = {}
+        self.uncertain = 0
+        self.used: set[Obj] = set()
+        self.active: list[object] = []
+        self.imports: list[tuple[str, str | None, int]] = []
+        self.output_history: tuple[str, int, int] | None = None
+        self.binds_unknown = False
+        self.returned: set[Obj] = set()
+        self.place = (1, 0)
+        self.budget = 5000
+        self.captures: list[tuple[Scope, str]] = []
+
+    # -- recursion points, defined by the parts ------------------------------------------------
+    def evaluate(self, node: ast.expr | None) -> Value:
+        """Return what ``node`` may be."""
+        raise NotImplementedError
+
+    def execute(self, body: Iterable[ast.stmt]) -> None:
+        """Run statements."""
+        raise NotImplementedError
+
+    def use(self, value: Value) -> None:
+        """Account for code in ``value`` that may run from now on."""
+        raise NotImplementedError
+
+    def call(self, callee: Value, arguments: tuple[Argument, ...], result: Obj) -> Value:
+        """Call ``callee``."""
+        raise NotImplementedError
+
+    def call_method(
+        self, receiver: Value, name: str, arguments: tuple[Argument, ...], result: Obj
+    ) -> Value:
+        """Call method ``name`` of ``receiver``."""
+        raise NotImplementedError
+
+    def magic_call(self, node: ast.Call) -> Value | None:
+        """Interpret a call that IPython's transformer made; None when ``node`` is none."""
+        raise NotImplementedError
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Store ``value`` to ``target``."""
+        raise NotImplementedError
+
+    def elements(self, value: Value) -> Value:
+        """Return what iterating over ``value`` gives."""
+        raise NotImplementedError
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """Return what attribute ``name`` of ``base`` may be."""
+        raise NotImplementedError
+
+    def combine(self, left: Value, right: Value, operator: ast.operator) -> Value:
+        """Return what a binary operator may give."""
+        raise NotImplementedError
+
+    # -- effects -------------------------------------------------------------------------------
+    @property
+    def in_function(self) -> bool:
+        """Tell whether a function body is summarised, not a cell executed."""
+        scope: Scope | None = self.scope
+        while scope is not None:
+            if scope.kind == ScopeKind.CELL:
+                return False
+            scope = scope.parent
+        return True
+
+    def change(self, value: Iterable[Obj], *, deep: bool) -> None:
+        """Record that objects may be changed in place.
+
+        Args:
+            value: The objects.
+            deep: What they hold may be changed, too.
+        """
+        for o in value:
+            if o.kind in (Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED):
+                continue
+            changed = reach((o,)) if deep or o.is_part else {o}
+            for each in changed:
+                below = (deep or o.is_part) and each.symbol is not None
+                self.effects.changed[each] = self.effects.changed.get(each, False) or below
+
+    def state_event(self, state: str, use: StateUse) -> None:
+        """Record a use of hidden state."""
+        self.effects.states.append(StateEvent(state=state, use=use))
+
+    def file_use(self, path: str | None, *, is_write: bool) -> None:
+        """Record that a file may be read or written."""
+        self.effects.files.add(FileUse(path=path, is_write=is_write))
+
+    def is_seeded(self, state: str) -> bool:
+        """Tell whether a random generator was given a seed before this point."""
+        return state in self.world.seeded or any(
+            event.state == state and event.use is StateUse.SET for event in self.effects.states
+        )
+
+    # -- names ---------------------------------------------------------------------------------
+    def load(self, name: str, node: ast.AST | None = None) -> Value:
+        """Return what ``name`` may be here, and record the read if it is a global."""
+        scope: Scope | None = self.scope
+        inner_function = False
+        while scope is not None and scope.kind != ScopeKind.CELL:
+            found = self._in_scope(scope, name, inner_function=inner_function)
+            if found is not None:
+                if inner_function:
+                    self.captures.append((scope, name))
+                return found
+            if name in scope.declared_global:
+                break
+            inner_function = inner_function or scope.kind == ScopeKind.FUNCTION
+            scope = scope.parent
+        return self.load_global(name, node)
+
+    @staticmethod
+    def _in_scope(scope: Scope, name: str, *, inner_function: bool) -> Value | None:
+        if scope.kind == ScopeKind.CLASS:
+            return None if inner_function else scope.flow.bound.get(name)
+        if name not in scope.own or name in scope.declared_global:
+            return None
+        if inner_function:
+            return scope.everything.get(name, NOTHING)
+        return scope.flow.bound.get(name, scope.everything.get(name, NOTHING))
+
+    def load_global(self, name: str, node: ast.AST | None = None) -> Value:
+        """Return what global ``name`` may be, and record the read."""
+        if self.in_function:
+            self.effects.reads.add(name)
+            known = self.world.names.get(name)
+            if name not in self.world.rebound and known is not None and _is_library(known):
+                return known
+            if known is None and self._is_builtin(name):
+                return frozenset({builtin(name)})
+            return frozenset({self.world.symbol(name)})
+        flow = self._cell_scope().flow
+        value = flow.bound.get(name, NOTHING)
+        if name in flow.definite:
+            return value
+        if name in flow.deleted or self._is_unbound_builtin(name, flow):
+            self._note_read(name, node, is_certain=name in flow.deleted)
+            return value | frozenset({builtin(name)})
+        self._note_read(name, node, is_certain=name not in flow.bound)
+        return value | self.world.names.get(name, NOTHING)
+
+    def _is_builtin(self, name: str) -> bool:
+        return name in self.world.builtins and name not in self.world.rebound
+
+    def _is_unbound_builtin(self, name: str, flow: Flow) -> bool:
+        return (
+            name in self.world.builtins and name not in flow.bound and name not in self.world.names
+        )
+
+    def _note_read(self, name: str, node: ast.AST | None, *, is_certain: bool = True) -> None:
+        line = getattr(node, "lineno", self.place[0])
+        column = getattr(node, "col_offset", self.place[1])
+        certain = is_certain and not self.uncertain and node is not None
+        known = self.global_reads.get(name)
+        written = node is not None or bool(known and known.is_written)
+        if known is None or (certain and not known.is_certain) or written != known.is_written:
+            self.global_reads[name] = GlobalRead(
+                line=line, column=column, is_certain=certain, is_written=written
+            )
+
+    def _cell_scope(self) -> Scope:
+        scope = self.scope
+        while scope.parent is not None and scope.kind != ScopeKind.CELL:
+            scope = scope.parent
+        return scope
+
+    def bind(self, name: str, value: Value) -> None:
+        """Bind ``name`` in the scope that it belongs to."""
+        scope = self._owner(name)
+        if scope is None:
+            self.effects.binds[name] = self.effects.binds.get(name, NOTHING) | value
+            return
+        if scope is not self.scope and name in scope.cells:
+            self.captures.append((scope, name))
+            scope.cells[name].hold(value)
+            self.change((scope.cells[name],), deep=False)
+        scope.flow.bound[name] = value
+        scope.flow.definite.add(name)
+        scope.flow.deleted.discard(name)
+        scope.everything[name] = scope.everything.get(name, NOTHING) | value
+
+    def bind_global(self, name: str, value: Value) -> None:
+        """Bind a global from anywhere."""
+        if self.in_function:
+            self.effects.binds[name] = self.effects.binds.get(name, NOTHING) | value
+        else:
+            scope = self._cell_scope()
+            scope.flow.bound[name] = value
+            scope.flow.definite.add(name)
+            scope.flow.deleted.discard(name)
+
+    def bind_maybe(self, name: str, value: Value) -> None:
+        """Record that a global may be bound, by code that may not run."""
+        flow = self._cell_scope().flow
+        flow.bound[name] = flow.bound.get(name, self.world.names.get(name, NOTHING)) | value
+        if name not in flow.definite:
+            self._note_read(name, None)
+
+    def delete(self, name: str) -> None:
+        """Remove ``name`` from the scope that it belongs to."""
+        scope = self._owner(name)
+        if scope is None:
+            self.effects.deletes.add(name)
+            return
+        if scope.kind == ScopeKind.CELL and name not in scope.flow.definite:
+            self._note_read(name, None)
+        scope.flow.bound.pop(name, None)
+        scope.flow.definite.discard(name)
+        scope.flow.deleted.add(name)
+
+    def _owner(self, name: str) -> Scope | None:
+        """Return the scope that binds ``name``, None for a global seen from a function."""
+        scope: Scope | None = self.scope
+        while scope is not None and scope.kind == ScopeKind.COMPREHENSION and name not in scope.own:
+            scope = scope.parent
+        if scope is not None and scope.kind == ScopeKind.FUNCTION and name not in scope.own:
+            if name in scope.declared_global:
+                return None if self.in_function else self._cell_scope()
+            outer = scope.parent
+            while outer is not None:
+                if outer.kind == ScopeKind.FUNCTION and name in outer.own:
+                    return outer
+                outer = outer.parent
+        if scope is not None and scope.kind == ScopeKind.CLASS and name in scope.declared_global:
+            return None if self.in_function else self._cell_scope()
+        return scope
+
+
+def builtin(name: str) -> Obj:
+    """Return the object for the builtin ``name``."""
+    return new(Kind.IMPORTED, dotted=f"builtins.{name}")
+
+
+def _is_library(value: Value) -> bool:
+    return bool(value) and all(o.kind in (Kind.MODULE, Kind.IMPORTED) for o in value)
+
+
+__all__ = ["ATOM_VALUE", "Core", "Flow", "GlobalRead", "Scope", "ScopeKind", "World", "builtin"]

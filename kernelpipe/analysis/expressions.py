@@ -1,0 +1,407 @@
+"""What an expression may be, and what evaluating it does."""
+
+import ast
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+from typing import cast
+
+from kernelpipe.analysis.core import Core, Flow, Scope, ScopeKind
+from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
+from kernelpipe.analysis.knowledge import STATE_OBJECTS
+from kernelpipe.analysis.names import bound_names
+from kernelpipe.analysis.summaries import Argument
+
+_SHARING_OPERATORS = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.Mod)
+_NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
+
+
+class Expressions(Core):
+    """Evaluates expressions."""
+
+    def evaluate(self, node: ast.expr | None) -> Value:
+        """Return what ``node`` may be."""
+        if node is None:
+            return NOTHING
+        visit = cast(
+            "Callable[[ast.expr], Value] | None", getattr(self, f"_{type(node).__name__}", None)
+        )
+        return visit(node) if visit else self._anything(node)
+
+    def evaluate_all(self, nodes: Iterable[ast.expr | None]) -> Value:
+        """Return what any of ``nodes`` may be."""
+        result: set[Obj] = set()
+        for node in nodes:
+            result |= self.evaluate(node)
+        return frozenset(result)
+
+    def _anything(self, node: ast.AST) -> Value:
+        values = [self.evaluate(n) for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+        return frozenset({new(Kind.UNKNOWN, frozenset().union(*values))})
+
+    # -- atoms and names -----------------------------------------------------------------------
+    def _Constant(self, node: ast.Constant) -> Value:
+        if isinstance(node.value, str):
+            return frozenset({new(Kind.IMMUTABLE, constant=node.value)})
+        return ATOM_VALUE
+
+    def _Name(self, node: ast.Name) -> Value:
+        value = self.load(node.id, node)
+        self.use(value)
+        return value
+
+    def _JoinedStr(self, node: ast.JoinedStr) -> Value:
+        parts = [self.evaluate(v) for v in node.values]
+        texts = [constant_text(p) for p in parts]
+        if all(t is not None for t in texts):
+            return frozenset({new(Kind.IMMUTABLE, constant="".join(t for t in texts if t))})
+        return tainted(ATOM_VALUE, parts)
+
+    def _FormattedValue(self, node: ast.FormattedValue) -> Value:
+        value = self.evaluate(node.value)
+        self.evaluate(node.format_spec)
+        plain = node.format_spec is None and node.conversion == -1
+        return value if plain and constant_text(value) is not None else tainted(ATOM_VALUE, [value])
+
+    # -- containers ----------------------------------------------------------------------------
+    def _display(self, kind: Kind, nodes: list[ast.expr]) -> Value:
+        items = tuple(self.evaluate(n) for n in nodes)
+        held = frozenset[Obj]().union(*items)
+        if kind is Kind.TUPLE and all(o.kind is Kind.IMMUTABLE for o in held):
+            o = new(Kind.IMMUTABLE)
+        else:
+            o = new(kind, held)
+        if not any(isinstance(n, ast.Starred) for n in nodes):
+            o.items = items
+        o.is_tainted = any(each.is_tainted for each in held)
+        return frozenset({o})
+
+    def _List(self, node: ast.List) -> Value:
+        return self._display(Kind.LIST, node.elts)
+
+    def _Tuple(self, node: ast.Tuple) -> Value:
+        return self._display(Kind.TUPLE, node.elts)
+
+    def _Set(self, node: ast.Set) -> Value:
+        return self._display(Kind.SET, node.elts)
+
+    def _Dict(self, node: ast.Dict) -> Value:
+        held = self.evaluate_all([*node.keys, *node.values])
+        o = new(Kind.DICT, held)
+        o.is_tainted = any(each.is_tainted for each in held)
+        return frozenset({o})
+
+    def _Starred(self, node: ast.Starred) -> Value:
+        return self.elements(self.evaluate(node.value))
+
+    def elements(self, value: Value) -> Value:
+        """Return what iterating over ``value`` gives; an iterator is used up by it."""
+        self.change((o for o in value if o.kind in (Kind.ITERATOR, Kind.GENERATOR)), deep=False)
+        result: set[Obj] = set()
+        for o in value:
+            items = o.items if o.items is not None else (part_of(frozenset({o})),)
+            result |= frozenset[Obj]().union(*items)
+        return frozenset(result)
+
+    # -- globals by their texts ----------------------------------------------------------------
+    def _global_text(self, owner: ast.expr, key: ast.expr) -> str | None:
+        """Return the name in ``globals()["name"]``, None for any other expression."""
+        is_globals = (
+            isinstance(owner, ast.Call)
+            and not owner.args
+            and isinstance(owner.func, ast.Name)
+            and owner.func.id in (("globals",) if self.in_function else ("globals", "locals"))
+            and owner.func.id not in self.world.rebound
+        )
+        known = isinstance(key, ast.Constant) and isinstance(key.value, str)
+        return str(key.value) if is_globals and known and isinstance(key, ast.Constant) else None
+
+    def _load_by_text(self, name: str) -> Value:
+        self.uncertain += 1
+        value = self.load_global(name)
+        self.uncertain -= 1
+        self.use(value)
+        return value
+
+    # -- comprehensions ------------------------------------------------------------------------
+    def _comprehension(
+        self, kind: Kind, generators: list[ast.comprehension], elements: list[ast.expr]
+    ) -> Value:
+        own = frozenset(
+            name.id
+            for generator in generators
+            for name in ast.walk(generator.target)
+            if isinstance(name, ast.Name)
+        )
+        first = self.elements(self.evaluate(generators[0].iter))
+        outer = self.scope
+        self.scope = Scope(kind=ScopeKind.COMPREHENSION, parent=outer, own=own, flow=Flow())
+        self.uncertain += 1
+        for index, generator in enumerate(generators):
+            items = first if index == 0 else self.elements(self.evaluate(generator.iter))
+            self.assign(generator.target, items)
+            self.evaluate_all(generator.ifs)
+        held = self.evaluate_all(elements)
+        self.uncertain -= 1
+        self.scope = outer
+        o = new(kind, held)
+        o.is_tainted = any(each.is_tainted for each in held)
+        return frozenset({o})
+
+    def _ListComp(self, node: ast.ListComp) -> Value:
+        return self._comprehension(Kind.LIST, node.generators, [node.elt])
+
+    def _SetComp(self, node: ast.SetComp) -> Value:
+        return self._comprehension(Kind.SET, node.generators, [node.elt])
+
+    def _GeneratorExp(self, node: ast.GeneratorExp) -> Value:
+        return self._comprehension(Kind.GENERATOR, node.generators, [node.elt])
+
+    def _DictComp(self, node: ast.DictComp) -> Value:
+        return self._comprehension(Kind.DICT, node.generators, [node.key, node.value])
+
+    # -- operators -----------------------------------------------------------------------------
+    def _BinOp(self, node: ast.BinOp) -> Value:
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        return self.combine(left, right, node.op)
+
+    def combine(self, left: Value, right: Value, operator: ast.operator) -> Value:
+        """Return what a binary operator may give; it never changes its operands."""
+        kinds = {o.kind for o in left | right}
+        if kinds <= {Kind.IMMUTABLE}:
+            o = new(Kind.IMMUTABLE, constant=_joined(left, right, operator))
+        elif kinds & _NUMERIC_KINDS:
+            o = new(Kind.FRAME if Kind.FRAME in kinds else Kind.ARRAY)
+        elif isinstance(operator, _SHARING_OPERATORS):
+            kind = next((k for k in (Kind.LIST, Kind.TUPLE, Kind.DICT) if k in kinds), Kind.UNKNOWN)
+            o = new(kind, part_of(left) | part_of(right))
+        else:
+            o = new(Kind.UNKNOWN)
+        return tainted(frozenset({o}), [left, right])
+
+    def _UnaryOp(self, node: ast.UnaryOp) -> Value:
+        value = self.evaluate(node.operand)
+        if all(o.kind is Kind.IMMUTABLE for o in value):
+            return tainted(ATOM_VALUE, [value])
+        kinds = {o.kind for o in value} & _NUMERIC_KINDS
+        return tainted(frozenset({new(kinds.pop() if kinds else Kind.UNKNOWN)}), [value])
+
+    def _BoolOp(self, node: ast.BoolOp) -> Value:
+        value = self.evaluate(node.values[0])
+        self.uncertain += 1
+        value |= self.evaluate_all(node.values[1:])
+        self.uncertain -= 1
+        return value
+
+    def _Compare(self, node: ast.Compare) -> Value:
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
+            name = self._global_text(node.comparators[0], node.left)
+            if name is not None:
+                self._load_by_text(name)
+                return ATOM_VALUE
+        values = [self.evaluate(n) for n in (node.left, *node.comparators)]
+        kinds = {o.kind for value in values for o in value}
+        if any(isinstance(o, ast.Is | ast.IsNot) for o in node.ops):
+            operands = (node.left, *node.comparators)
+            if not any(isinstance(n, ast.Constant) for n in operands):
+                for value in values:
+                    self.effects.identity |= value
+            return ATOM_VALUE
+        if kinds & _NUMERIC_KINDS or Kind.UNKNOWN in kinds:
+            return frozenset({new(Kind.FRAME if Kind.FRAME in kinds else Kind.ARRAY)})
+        return tainted(ATOM_VALUE, values)
+
+    def _IfExp(self, node: ast.IfExp) -> Value:
+        self.evaluate(node.test)
+        self.uncertain += 1
+        value = self.evaluate(node.body) | self.evaluate(node.orelse)
+        self.uncertain -= 1
+        return value
+
+    def _NamedExpr(self, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        if self.uncertain:
+            before = self._cell_scope().flow.copy() if not self.in_function else None
+            self.bind(node.target.id, value)
+            if before is not None:
+                self._cell_scope().flow.merge(before)
+                if node.target.id not in self._cell_scope().flow.definite:
+                    self._note_read(node.target.id, None)
+            return value
+        self.bind(node.target.id, value)
+        return value
+
+    # -- parts ---------------------------------------------------------------------------------
+    def _Attribute(self, node: ast.Attribute) -> Value:
+        return self.attribute(self.evaluate(node.value), node.attr)
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """Return what attribute ``name`` of ``base`` may be."""
+        result: set[Obj] = set()
+        for o in base:
+            if o.kind in (Kind.MODULE, Kind.IMPORTED):
+                result.add(library_attribute(o, name))
+            elif name in ("shape", "ndim", "size", "dtype", "empty"):
+                result |= ATOM_VALUE
+            else:
+                result |= part_of(frozenset({o}))
+        return frozenset(result)
+
+    def _Subscript(self, node: ast.Subscript) -> Value:
+        name = self._global_text(node.value, node.slice)
+        if name is not None:
+            return self._load_by_text(name)
+        base = self.evaluate(node.value)
+        index = self.evaluate(node.slice)
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+            items = [_item(o, node.slice.value) for o in base]
+            if items and all(i is not None for i in items):
+                return frozenset[Obj]().union(*(i for i in items if i is not None))
+        return tainted(part_of(base), [index]) if base else NOTHING
+
+    def _Slice(self, node: ast.Slice) -> Value:
+        self.evaluate_all((node.lower, node.upper, node.step))
+        return ATOM_VALUE
+
+    # -- calls and code ------------------------------------------------------------------------
+    def _Call(self, node: ast.Call) -> Value:
+        special = self.magic_call(node)
+        if special is not None:
+            return special
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
+            name = self._global_text(node.func.value, node.args[0])
+            if name is not None:
+                return self._load_by_text(name) | self.evaluate_all(node.args[1:])
+        self.place = (node.lineno, node.col_offset)
+        result = new(Kind.UNKNOWN)
+        if isinstance(node.func, ast.Attribute):
+            receiver = self.evaluate(node.func.value)
+            return self.call_method(receiver, node.func.attr, self._arguments(node), result)
+        callee = self.evaluate(node.func)
+        return self.call(callee, self._arguments(node), result)
+
+    def _arguments(self, node: ast.Call) -> tuple[Argument, ...]:
+        positional = tuple(
+            Argument(value=self.evaluate(a), is_starred=isinstance(a, ast.Starred))
+            for a in node.args
+        )
+        named = tuple(
+            Argument(
+                value=self.evaluate(k.value),
+                keyword=k.arg,
+                is_starred=k.arg is None,
+            )
+            for k in node.keywords
+        )
+        return positional + named
+
+    def _Await(self, node: ast.Await) -> Value:
+        return self.evaluate(node.value)
+
+    def _Yield(self, node: ast.Yield) -> Value:
+        self.returned |= self.evaluate(node.value)
+        return frozenset({new(Kind.UNKNOWN)})
+
+    def _YieldFrom(self, node: ast.YieldFrom) -> Value:
+        self.returned |= self.evaluate(node.value)
+        return frozenset({new(Kind.UNKNOWN)})
+
+    # -- assignment ----------------------------------------------------------------------------
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Store ``value`` to ``target``."""
+        if isinstance(target, ast.Name):
+            self.bind(target.id, value)
+        elif isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target.elts, value)
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, frozenset({new(Kind.LIST, part_of(value))}))
+        elif isinstance(target, ast.Attribute):
+            self._store(self.evaluate(target.value), value, attribute=target.attr)
+        elif isinstance(target, ast.Subscript):
+            name = self._global_text(target.value, target.slice)
+            if name is not None:
+                self.bind_global(name, value)
+                return
+            base = self.evaluate(target.value)
+            self.evaluate(target.slice)
+            self._store(base, value)
+
+    def _unpack(self, targets: list[ast.expr], value: Value) -> None:
+        items = {o.items for o in value}
+        known = items.pop() if len(items) == 1 else None
+        starred = any(isinstance(t, ast.Starred) for t in targets)
+        if known is not None and len(known) == len(targets) and not starred:
+            for target, item in zip(targets, known, strict=True):
+                self.assign(target, item)
+            return
+        if all(o.kind is Kind.UNKNOWN and not o.contains and not o.is_part for o in value):
+            for target in targets:
+                self.assign(target, tainted(frozenset({new(Kind.UNKNOWN)}), [value]))
+            return
+        items_value = self.elements(value)
+        for target in targets:
+            self.assign(target, items_value)
+
+    def _store(self, base: Value, value: Value, *, attribute: str | None = None) -> None:
+        for o in base:
+            if o.kind in (Kind.MODULE, Kind.IMPORTED):
+                self.store_into_library(o, attribute)
+            else:
+                o.hold(value)
+                o.items = None
+        self.change(base, deep=False)
+
+    def store_into_library(self, o: Obj, attribute: str | None) -> None:
+        """Record that an attribute or item of a library object is set or changed."""
+        from kernelpipe.analysis.summaries import StateUse  # noqa: PLC0415
+
+        dotted = o.dotted or ""
+        for prefix, state in STATE_OBJECTS.items():
+            if dotted == prefix or dotted.startswith(prefix + "."):
+                self.state_event(state, StateUse.CHANGE)
+                return
+        self.effects.foreign_stores.append(f"{dotted}.{attribute}" if attribute else dotted)
+
+    def bound_in(self, body: Iterable[ast.AST]) -> frozenset[str]:
+        """Return the names that ``body`` binds in its own scope."""
+        return bound_names(body).local
+
+
+def library_attribute(o: Obj, name: str) -> Obj:
+    """Return the object for an attribute of a module or of something imported."""
+    return new(Kind.IMPORTED, dotted=f"{o.dotted}.{name}" if o.dotted else name)
+
+
+def constant_text(value: Value) -> str | None:
+    """Return the text (of a str or a path) that ``value`` surely is, None if unknown."""
+    texts = {o.constant for o in value}
+    if len(texts) != 1:
+        return None
+    text = texts.pop()
+    return text if isinstance(text, str) else None
+
+
+def tainted(value: Value, sources: Iterable[Value]) -> Value:
+    """Return ``value``, marked when one of ``sources`` differs from process to process."""
+    if not any(o.is_tainted for source in sources for o in source):
+        return value
+    marked = set()
+    for o in value:
+        each = new(Kind.IMMUTABLE) if o.kind is Kind.IMMUTABLE else o
+        each.is_tainted = True
+        marked.add(each)
+    return frozenset(marked)
+
+
+def _item(o: Obj, index: int) -> Value | None:
+    if o.items is None or not -len(o.items) <= index < len(o.items):
+        return None
+    return o.items[index]
+
+
+def _joined(left: Value, right: Value, operator: ast.operator) -> str | None:
+    first, second = constant_text(left), constant_text(right)
+    if first is None or second is None:
+        return None
+    if isinstance(operator, ast.Add):
+        return first + second
+    return str(PurePosixPath(first) / second) if isinstance(operator, ast.Div) else None

@@ -1,0 +1,176 @@
+"""The abstract objects that names may stand for, and which of them hold which.
+
+An ``Obj`` stands for all objects made at one place in the code. A value of an expression is a
+frozenset of them: what it may be. ``contains`` says what an object may hold, so two names may
+share an object when what can be reached from them overlaps.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernelpipe.analysis.summaries import ClassSummary, FunctionSummary
+
+
+class Kind(Enum):
+    """What an object is, as far as the code tells."""
+
+    UNKNOWN = "unknown"
+    IMMUTABLE = "immutable"
+    """Numbers, texts, None and what is made of them only: never changed, never shared."""
+    MODULE = "module"
+    IMPORTED = "imported"
+    """A function, class or constant of a library; ``Obj.dotted`` names it."""
+    FUNCTION = "function"
+    CLASS = "class"
+    INSTANCE = "instance"
+    LIST = "list"
+    DICT = "dict"
+    SET = "set"
+    TUPLE = "tuple"
+    ARRAY = "array"
+    FRAME = "frame"
+    """pandas: frames, series, indexes and what is grouped or rolled from them."""
+    ESTIMATOR = "estimator"
+    FIGURE = "figure"
+    ITERATOR = "iterator"
+    GENERATOR = "generator"
+    FILE = "file"
+    HANDLE = "handle"
+    """A connection, lock, thread or socket."""
+    RANDOM = "random"
+    """A random generator object."""
+
+
+ATOMS = frozenset({Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED})
+"""Kinds that nothing changes in place and whose sharing nobody can see."""
+UNSTORABLE = {
+    Kind.GENERATOR: "a generator",
+    Kind.FILE: "an open file",
+    Kind.HANDLE: "a connection, a lock, a thread or a display",
+}
+
+
+@dataclass(slots=True, eq=False)
+class Obj:
+    """One abstract object; compared and hashed by identity.
+
+    ``keeps`` is held but never changed through this object (the training data that an estimator
+    may refer to). ``items`` are the values of a display, in order. ``symbol`` marks what stands
+    for a caller's value in a function summary: ("parameter" or "global", name).
+    """
+
+    kind: Kind
+    contains: "set[Obj]" = field(default_factory=set)
+    keeps: "set[Obj]" = field(default_factory=set)
+    holders: "set[Obj]" = field(default_factory=set)
+    """The other way round: what contains or keeps this object."""
+    dotted: str | None = None
+    constant: object = None
+    items: "tuple[frozenset[Obj], ...] | None" = None
+    symbol: tuple[str, str] | None = None
+    function: "FunctionSummary | None" = None
+    klass: "ClassSummary | None" = None
+    closure: "dict[Obj, frozenset[Obj]] | None" = None
+    part: "Obj | None" = None
+    is_part: bool = False
+    wholes: "tuple[Obj, ...]" = ()
+    """What this is a part of: what is put into a part is put into the whole."""
+    has_identity: bool = False
+    """Found in dicts and lists by its identity, so every step must have one object for it."""
+    serial: int = field(default_factory=count().__next__)
+    """Grows with each object: tells what was made while a function was summarised."""
+    is_tainted: bool = False
+    """Made by a call whose result differs from process to process (clock, uuid, ...)."""
+
+    def hold(self, others: "Iterable[Obj]") -> None:
+        """Record that this object may contain ``others``."""
+        others = tuple(others)
+        for whole in self.wholes:
+            whole.hold(others)
+        for o in others:
+            if o.kind not in ATOMS and self.kind not in ATOMS and o is not self:
+                self.contains.add(o)
+                o.holders.add(self)
+
+    def keep(self, others: "Iterable[Obj]") -> None:
+        """Record that this object may keep ``others`` without ever changing them."""
+        for o in others:
+            if o.kind not in ATOMS and self.kind not in ATOMS and o is not self:
+                self.keeps.add(o)
+                o.holders.add(self)
+
+
+Value = frozenset[Obj]
+NOTHING: Value = frozenset()
+
+
+def new(
+    kind: Kind,
+    contains: Iterable[Obj] = (),
+    *,
+    dotted: str | None = None,
+    constant: object = None,
+    symbol: tuple[str, str] | None = None,
+) -> Obj:
+    """Return a new object that may hold ``contains``."""
+    made = Obj(kind=kind, dotted=dotted, constant=constant, symbol=symbol)
+    made.hold(contains)
+    return made
+
+
+ATOM = new(Kind.IMMUTABLE)
+ATOM_VALUE: Value = frozenset({ATOM})
+
+
+def part_of(value: Value) -> Value:
+    """Return what an attribute, an item or an element of ``value`` may be."""
+    return frozenset(_part(o) for o in value)
+
+
+def _part(whole: Obj) -> Obj:
+    if whole.kind is Kind.IMMUTABLE:
+        return whole if whole.is_tainted else ATOM
+    if whole.kind in (Kind.FRAME, Kind.ARRAY, Kind.FIGURE) or whole.is_part:
+        return whole
+    if whole.part is None:
+        whole.part = new(Kind.UNKNOWN, {whole})
+        whole.part.is_part = True
+        whole.part.wholes = (whole,)
+        whole.part.is_tainted = whole.is_tainted
+    return whole.part
+
+
+def reach(value: Iterable[Obj], *, kept: bool = False) -> set[Obj]:
+    """Return everything that can be reached from ``value``, itself included, atoms left out.
+
+    Args:
+        value: Where to start.
+        kept: Follow ``keeps``, too.
+    """
+    seen: set[Obj] = set()
+    stack = [o for o in value if o.kind not in ATOMS]
+    while stack:
+        o = stack.pop()
+        if o in seen:
+            continue
+        seen.add(o)
+        stack.extend(o.contains - seen)
+        if kept:
+            stack.extend(o.keeps - seen)
+    return seen
+
+
+def holders(objects: Iterable[Obj]) -> set[Obj]:
+    """Return ``objects`` and everything from which one of them can be reached."""
+    seen: set[Obj] = set()
+    stack = list(objects)
+    while stack:
+        o = stack.pop()
+        if o not in seen:
+            seen.add(o)
+            stack.extend(o.holders - seen)
+    return seen

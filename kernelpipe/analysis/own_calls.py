@@ -1,0 +1,246 @@
+"""Calls of the notebook's own functions and classes: their summaries applied where they run."""
+
+from collections.abc import Iterable
+
+from kernelpipe.analysis.expressions import tainted
+from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
+from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
+from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
+
+_MAX_DEPTH = 40
+
+
+class OwnCalls(UnknownCalls):
+    """Applies the summaries of functions and classes."""
+
+    @staticmethod
+    def match(function: FunctionSummary, arguments: tuple[Argument, ...]) -> dict[Obj, Value]:
+        """Return parameter symbol -> what it is given; starred arguments may go anywhere."""
+        bindings: dict[Obj, Value] = {
+            function.parameters[n]: v for n, v in function.defaults.items()
+        }
+        anywhere = frozenset[Obj]().union(
+            *(part_of(a.value) | a.value for a in arguments if a.is_starred)
+        )
+        rest: set[Obj] = set()
+        position = 0
+        for argument in arguments:
+            if argument.is_starred:
+                continue
+            name = argument.keyword
+            if name is None and position < len(function.positional):
+                name = function.positional[position]
+                position += 1
+            if name is not None and name in function.parameters:
+                bindings[function.parameters[name]] = argument.value
+            else:
+                rest |= argument.value
+        for name in (function.vararg, function.kwarg):
+            if name:
+                held = new(Kind.TUPLE if name == function.vararg else Kind.DICT, rest | anywhere)
+                bindings[function.parameters[name]] = frozenset({held})
+        for symbol in function.parameters.values():
+            bindings[symbol] = bindings.get(symbol, NOTHING) | anywhere
+        return bindings
+
+    def construct(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
+        """Make an instance of a class of the notebook."""
+        instance = new(Kind.INSTANCE, [o, *(a for a in all_values(arguments))])
+        instance.klass = o.klass
+        instance.has_identity = find_method(instance, "__eq__") is None
+        for name in ("__new__", "__init__", "__post_init__"):
+            method = find_method(instance, name)
+            if method is not None:
+                given = arguments if name != "__post_init__" else ()
+                self.call_own_method(instance, method, given)
+        return tainted(frozenset({instance}), [a.value for a in arguments])
+
+    def instantiate(
+        self,
+        o: Obj,
+        function: FunctionSummary,
+        bindings: dict[Obj, Value],
+        *,
+        is_called: bool = True,
+    ) -> Value:
+        """Apply a function's effects here, with its symbols replaced by what they stand for.
+
+        A function that is only mentioned may be called by someone: then nothing is known of its
+        parameters, and its effects on globals may or may not happen.
+        """
+        key = (function, is_called)
+        if key in self.active or len(self.active) > _MAX_DEPTH:
+            return frozenset[Obj]().union(*bindings.values()) if bindings else NOTHING
+        self.budget -= 1
+        if self.budget < 0:
+            return self.call_unknown((o, *frozenset[Obj]().union(*bindings.values())), ())
+        self.active.append(key)
+        self.uncertain += 1
+        mapping: dict[Obj, Value] = {**(o.closure or {}), **bindings}
+        translate = _Translation(self, mapping, function.serials)
+        self._apply(function, translate)
+        result: set[Obj] = set()
+        for each in function.result:
+            result |= translate.of(each)
+        self.uncertain -= 1
+        self.active.pop()
+        if function.is_generator:
+            return frozenset({new(Kind.GENERATOR, result)})
+        return frozenset(result) or ATOM_VALUE
+
+    def _apply(self, function: FunctionSummary, translate: "_Translation") -> None:
+        effects = function.effects
+        for name in sorted(effects.reads):
+            self.use(self.load_global(name))
+        for call in effects.calls:
+            self._replay_call(call, translate)
+        for symbol, deep in effects.changed.items():
+            self.change(translate.of(symbol), deep=deep)
+        for symbol in tuple(translate.mapping):
+            self._copy_holdings(symbol, translate)
+        for name in effects.reads:
+            self._copy_holdings(self.world.symbol(name), translate)
+        for each in effects.identity:
+            self.effects.identity |= translate.of(each)
+        for name, value in sorted(effects.binds.items()):
+            self._bind_global(name, translate.of_all(value))
+        for name in effects.deletes:
+            self._bind_global(name, NOTHING)
+        self.effects.states.extend(effects.states)
+        self.effects.files |= effects.files
+        self.effects.foreign_stores.extend(effects.foreign_stores)
+        self.effects.is_opaque = self.effects.is_opaque or effects.is_opaque
+        self.effects.reads_everything |= effects.reads_everything
+        self.effects.reads_unseen |= effects.reads_unseen
+        self.effects.shows |= effects.shows
+        self.effects.cached_calls |= effects.cached_calls
+        if function.is_cached and _is_seen(effects):
+            self.effects.cached_calls.add(function.name)
+
+    def _replay_call(self, call: DeferredCall, translate: "_Translation") -> None:
+        arguments = tuple(
+            Argument(value=translate.of_all(a.value), keyword=a.keyword, is_starred=a.is_starred)
+            for a in call.arguments
+        )
+        callee = translate.of_all(call.callee)
+        result = new(Kind.UNKNOWN)
+        if call.method is None:
+            value = self.call(callee, arguments, result)
+        else:
+            value = self.call_method(callee, call.method, arguments, result)
+        translate.mapping[call.result] = value
+
+    @staticmethod
+    def _copy_holdings(symbol: Obj, translate: "_Translation") -> None:
+        """Give real objects what the function body put into the symbol that stands for them."""
+        if symbol.symbol is None or not (symbol.contains or symbol.keeps):
+            return
+        for real in translate.of(symbol):
+            if real is not symbol and real.kind not in (Kind.IMMUTABLE, Kind.IMPORTED, Kind.MODULE):
+                for held in tuple(symbol.contains):
+                    real.hold(translate.of(held))
+
+    def _bind_global(self, name: str, value: Value) -> None:
+        if self.in_function:
+            self.effects.reads.add(name)
+            self.effects.binds[name] = self.effects.binds.get(name, NOTHING) | value
+        else:
+            self.bind_maybe(name, value)
+
+    def call_own_method(self, o: Obj, method: Value, arguments: tuple[Argument, ...]) -> Value:
+        """Call a method that the notebook defines, with ``o`` as its first argument."""
+        values: set[Obj] = set()
+        me = () if o.kind is Kind.CLASS else (Argument(value=frozenset({o})),)
+        for each in method:
+            if each.function is None:
+                values |= self.call_unknown((o,), arguments)
+            else:
+                bindings = self.match(each.function, (*me, *arguments))
+                values |= self.instantiate(each, each.function, bindings)
+        return frozenset(values)
+
+
+class _Translation:
+    """Replaces the symbols and local objects of a function body for one use of it."""
+
+    def __init__(self, calls: OwnCalls, mapping: dict[Obj, Value], own: range) -> None:
+        self._calls = calls
+        self._own = own
+        self.mapping = mapping
+
+    def of_all(self, value: Iterable[Obj]) -> Value:
+        result: set[Obj] = set()
+        for o in value:
+            result |= self.of(o)
+        return frozenset(result)
+
+    def of(self, o: Obj) -> Value:
+        known = self.mapping.get(o)
+        if known is not None:
+            return known
+        if o.kind in (Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED):
+            return frozenset({o})
+        if o.symbol is not None:
+            return self._of_symbol(o, o.symbol)
+        if o.is_part:
+            self.mapping[o] = NOTHING
+            self.mapping[o] = part_of(self.of_all(o.wholes))
+            return self.mapping[o]
+        return self._clone(o) if o.serial in self._own else frozenset({o})
+
+    def _of_symbol(self, o: Obj, symbol: tuple[str, str]) -> Value:
+        kind, name = symbol
+        if kind == "global":
+            value = self._calls.load_global(name)
+        else:
+            value = frozenset({o}) if self._calls.in_function else NOTHING
+        self.mapping[o] = value
+        return value
+
+    def _clone(self, o: Obj) -> Value:
+        clone = new(o.kind, dotted=o.dotted, constant=o.constant)
+        clone.function, clone.klass, clone.is_tainted = o.function, o.klass, o.is_tainted
+        clone.closure = self.mapping if o.function is not None else None
+        self.mapping[o] = frozenset({clone})
+        clone.hold(self.of_all(o.contains))
+        clone.keep(self.of_all(o.keeps))
+        if o.items is not None:
+            clone.items = tuple(self.of_all(item) for item in o.items)
+        return self.mapping[o]
+
+
+def _is_seen(effects: Effects) -> bool:
+    """Tell whether anybody can see that a function was called, by more than its result."""
+    return bool(
+        effects.shows
+        or effects.binds
+        or effects.states
+        or effects.files
+        or effects.is_opaque
+        or any(o.symbol and o.symbol[0] == "global" for o in effects.changed)
+        or effects.calls
+    )
+
+
+def all_methods(o: Obj) -> set[str]:
+    """Return the names of the methods of an instance's class, inherited ones included."""
+    if o.klass is None:
+        return set()
+    inherited = (b for base in o.klass.bases for b in base)
+    return set(o.klass.methods).union(*(all_methods(b) for b in inherited))
+
+
+def find_method(o: Obj, name: str) -> Value | None:
+    """Return method ``name`` of an instance's class, None if the notebook defines none."""
+    if o.klass is None:
+        return None
+    found = o.klass.methods.get(name)
+    if found is not None:
+        return found
+    for base in o.klass.bases:
+        for each in base:
+            if each.klass is not None:
+                inherited = find_method(each, name)
+                if inherited is not None:
+                    return inherited
+    return None

@@ -1,0 +1,236 @@
+"""From a notebook to the pipeline that it means, with everything that is to be said of it."""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+from kernelpipe.analysis.heap import Kind
+from kernelpipe.analysis.history import History, walk
+from kernelpipe.analysis.linking import Linker, Links
+from kernelpipe.analysis.order import data_edges, file_ties, sort_steps
+from kernelpipe.analysis.parameters import find_parameters
+from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
+from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
+from kernelpipe.analysis.source import Program, nodes_of, parse_python, survey
+from kernelpipe.analysis.steps import StepBuilder
+from kernelpipe.analysis.verdicts import syntax_errors, verdicts
+from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
+from kernelpipe.model.names import StepName
+from kernelpipe.model.notebook import Cell, CellRole, Notebook
+from kernelpipe.model.pipeline import Edge, EdgeKind, Parameter, Pipeline
+from kernelpipe.notebook.transform import transform
+
+
+def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipeline:
+    """Return the pipeline that ``notebook`` means.
+
+    User mistakes are diagnostics of the pipeline, never exceptions.
+
+    Args:
+        notebook: As read; its own diagnostics are kept.
+        include_tests: Let test cells take part, as they do where the pipeline runs locally.
+    """
+    if not include_tests:
+        cells = tuple(c for c in notebook.cells if c.role is not CellRole.TEST)
+    else:
+        cells = notebook.cells
+    program, broken = _parse(cells, str(Path(notebook.path).parent))
+    promoted: dict[int, StepName | None] = {}
+    found: list[Diagnostic] = []
+    while True:
+        placement = _place(notebook, cells, promoted)
+        history = walk(placement.cells, program)
+        linker = Linker(history, placement.cells)
+        links = linker.link()
+        more, said = _to_promote(placement, history, links, promoted)
+        found += said
+        if not more:
+            break
+        promoted.update(more)
+    analysis = _Analysis(notebook, placement, history, linker, links, program)
+    return analysis.pipeline([*broken, *found])
+
+
+def _place(
+    notebook: Notebook, cells: tuple[Cell, ...], promoted: dict[int, StepName | None]
+) -> Placement:
+    return place_cells(replace(notebook, cells=cells), promoted)
+
+
+def _parse(cells: tuple[Cell, ...], directory: str) -> tuple[Program, list[Diagnostic]]:
+    trees: dict[int, ast.Module] = {}
+    automagic: dict[int, str] = {}
+    broken: list[Diagnostic] = []
+    for cell in cells:
+        if cell.role is CellRole.SKIP:
+            continue
+        text = transform(cell.source)
+        if text.error is not None:
+            broken.append(syntax_errors(cell, text))
+            continue
+        trees[cell.index] = parse_python(text.text)
+        if text.automagic is not None:
+            automagic[cell.index] = text.automagic
+    seen = survey(trees.values())
+    for index, call in automagic.items():
+        if not seen.rebound & {n.id for n in nodes_of(trees[index]) if isinstance(n, ast.Name)}:
+            trees[index] = parse_python(call)
+    return Program(trees, seen, directory), broken
+
+
+def _to_promote(
+    placement: Placement,
+    history: History,
+    links: Links,
+    promoted: dict[int, StepName | None],
+) -> tuple[dict[int, StepName | None], list[Diagnostic]]:
+    """Return the setup cells that must become part of a step, and what to say of them."""
+    more: dict[int, StepName | None] = {}
+    said: list[Diagnostic] = []
+    for read in links.from_steps:
+        cell = read.placed.cell
+        if cell.index in more or cell.index in promoted:
+            continue
+        more[cell.index] = None
+        if cell.role is CellRole.PARAMETERS:
+            said.append(_parameters_read(cell, read.name))
+        else:
+            said.append(_joins(cell, read.name))
+    if more:
+        return more, said
+    name = _new_name(placement)
+    for placed, variable in _differing(placement, history, links):
+        if placed.cell.index in promoted or placed.cell.index in more:
+            continue
+        more[placed.cell.index] = name
+        if placed.cell.role is CellRole.PARAMETERS:
+            said.append(_parameters_read(placed.cell, variable))
+        else:
+            said.append(_runs_once(placed.cell, variable, name))
+    return more, said
+
+
+def _parameters_read(cell: Cell, name: str) -> Diagnostic:
+    return PARAMETERS_READ_STEP.at(
+        cell.location,
+        f"the parameters cell uses '{name}', which is not known before the run",
+        "move that line to a step",
+    )
+
+
+def _joins(cell: Cell, name: str) -> Diagnostic:
+    return SETUP_JOINS_STEP.at(
+        cell.location,
+        f"this setup cell reads '{name}', which a step makes, so it runs as part of the step above",
+    )
+
+
+def _runs_once(cell: Cell, name: str, step: StepName) -> Diagnostic:
+    return SETUP_RUNS_ONCE.at(
+        cell.location,
+        f"'{name}' would differ between steps, so this cell runs once, as step '{step}'",
+        "to choose the step yourself, tag the cell 'step:NAME'",
+    )
+
+
+def _new_name(placement: Placement) -> StepName:
+    taken = {step.name for step in placement.steps}
+    name = "setup"
+    while name in taken:
+        name += "_"
+    return StepName(name)
+
+
+def _differing(
+    placement: Placement, history: History, links: Links
+) -> list[tuple[PlacedCell, str]]:
+    """Return setup cells whose values several steps use but each step would compute differently."""
+    users: dict[tuple[int, str], set[StepName]] = {}
+    for step, names in links.setup_uses.items():
+        for name, version in names.items():
+            found = history.versions[name][version]
+            if any(o.is_tainted and o.kind is not Kind.FUNCTION for o in found.value):
+                users.setdefault((found.placed.position, name), set()).add(step)
+    return [
+        (placement.cells[position], name)
+        for (position, name), steps in sorted(users.items())
+        if len(steps) > 1
+    ]
+
+
+class _Analysis:
+    """Puts the pieces of one finished analysis together."""
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        placement: Placement,
+        history: History,
+        linker: Linker,
+        links: Links,
+        program: Program,
+    ) -> None:
+        self.program = program
+        self.notebook = notebook
+        self.placement = placement
+        self.history = history
+        self.linker = linker
+        self.links = links
+        self.names = [step.name for step in placement.steps]
+
+    def pipeline(self, found: list[Diagnostic]) -> Pipeline:
+        """Return the linked pipeline with all diagnostics."""
+        parameters = self._parameters()
+        edges = self._edges()
+        ties = file_ties(self.history)
+        edges += [Edge(producer=t.producer, consumer=t.consumer, kind=EdgeKind.ORDER) for t in ties]
+        edges = _without_repeats(edges)
+        builder = StepBuilder(
+            self.placement, self.history, self.linker, self.links, self.program, parameters
+        )
+        order = sort_steps(self.names, edges)
+        steps = builder.build(order, edges)
+        diagnostics = [
+            *self.notebook.diagnostics,
+            *found,
+            *self.placement.diagnostics,
+            *builder.diagnostics,
+            *verdicts(self.placement, self.history, self.links, edges, ties),
+        ]
+        return Pipeline(
+            name=self.notebook.name,
+            path=self.notebook.path,
+            kernel_name=self.notebook.kernel_name,
+            settings=self.notebook.settings,
+            parameters=tuple(parameters),
+            steps=steps,
+            edges=tuple(edges),
+            file_ties=tuple(ties),
+            skipped=tuple(c.index for c in self.notebook.cells if c.role is CellRole.SKIP),
+            diagnostics=in_notebook_order(tuple(dict.fromkeys(diagnostics))),
+        )
+
+    def _parameters(self) -> list[Parameter]:
+        found: dict[str, Parameter] = {}
+        for placed in self.placement.cells:
+            tree = self.program.trees.get(placed.cell.index)
+            if placed.step is None and placed.cell.role is CellRole.PARAMETERS and tree is not None:
+                found.update({p.name: p for p in find_parameters(placed.cell, tree)})
+        return list(found.values())
+
+    def _edges(self) -> list[Edge]:
+        edges = data_edges(
+            (source.producer, step, name) for (step, name), source in self.links.sources.items()
+        )
+        return edges + [
+            Edge(producer=name, consumer=step.name, kind=EdgeKind.ORDER)
+            for step in self.placement.steps
+            for name, _ in step.after
+        ]
+
+
+def _without_repeats(edges: list[Edge]) -> list[Edge]:
+    """Return ``edges`` sorted, each once; an order edge beside a data edge says nothing new."""
+    data = {(e.producer, e.consumer) for e in edges if e.kind is EdgeKind.DATA}
+    kept = {e for e in edges if e.kind is EdgeKind.DATA or (e.producer, e.consumer) not in data}
+    return sorted(kept, key=lambda e: (e.producer, e.consumer, e.kind.value))

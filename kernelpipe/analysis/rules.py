@@ -1,0 +1,209 @@
+"""The findings of analysis, KP2xx (data flow) and KP3xx (graph): what each means and why."""
+
+from kernelpipe.model.diagnostic import Severity
+from kernelpipe.notebook.rules import Rule
+
+_ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+SYNTAX = Rule(
+    code="KP201",
+    name="invalid-python",
+    severity=_ERROR,
+    why="A cell that is not valid Python stops the notebook there, and nothing can be said of "
+    "what it would have defined.",
+    bad="# %% step:a\nx = (1\n",
+    good="# %% step:a\nx = (1)\n",
+)
+UNDEFINED = Rule(
+    code="KP203",
+    name="undefined-name",
+    severity=_ERROR,
+    why="Run from top to bottom, the notebook would stop here with a NameError. Often the cell "
+    "that defines the name stands further down, was deleted, or is tagged 'skip'.",
+    bad="# %% step:a\nprint(y)\n# %% step:b\ny = 1\n",
+    good="# %% step:a\ny = 1\n# %% step:b\nprint(y)\n",
+)
+DELETED = Rule(
+    code="KP204",
+    name="deleted-name",
+    severity=_ERROR,
+    why="The name was deleted by an earlier cell, so the notebook would stop here.",
+    bad="# %% step:a\nx = 1\ndel x\n# %% step:b\nprint(x)\n",
+    good="# %% step:a\nx = 1\n# %% step:b\nprint(x)\n",
+)
+HISTORY = Rule(
+    code="KP205",
+    name="output-history",
+    severity=_ERROR,
+    why="'_', 'In', 'Out' and their like depend on how often and in which order cells were run. "
+    "In a pipeline each step is a session of its own.",
+    bad="# %% step:a\n1 + 1\n# %% step:b\nprint(_)\n",
+    good="# %% step:a\ntotal = 1 + 1\n# %% step:b\nprint(total)\n",
+)
+SETUP_JOINS_STEP = Rule(
+    code="KP207",
+    name="setup-depends-on-step",
+    severity=_INFO,
+    why="Setup runs at the start of every step. A setup cell that reads what a step made cannot, "
+    "so it becomes part of the step above it; what it defines travels as values.",
+    bad="# %% step:a\nn = 3\n# %% functions\nm = n * 2\n# %% step:b\nprint(m)\n",
+    good="# %% step:a\nn = 3\nm = n * 2\n# %% step:b\nprint(m)\n",
+)
+SETUP_RUNS_ONCE = Rule(
+    code="KP208",
+    name="setup-differs",
+    severity=_INFO,
+    why="Setup runs at the start of every step. A value that is another one each time (a clock, "
+    "a random number, a temporary directory) would differ between steps, so the cell becomes a "
+    "step of its own, which runs once.",
+    bad="import time\nstart = time.time()\n# %% step:a\nprint(start)\n# %% step:b\nprint(start)\n",
+    good="# %% step:a\nimport time\nstart = time.time()\nprint(start)\n# %% step:b\nprint(start)\n",
+)
+PARAMETERS_READ_STEP = Rule(
+    code="KP209",
+    name="parameters-depend",
+    severity=_ERROR,
+    why="Parameters are set before anything runs, so their cell can use neither what a step made "
+    "nor a value that differs between steps.",
+    bad="# %% step:a\nn = 1\n# %% parameters\nlr = n\n# %% step:b\nprint(lr)\n",
+    good="# %% parameters\nlr = 1\n# %% step:a\nn = lr\n# %% step:b\nprint(lr)\n",
+)
+LIBRARY_CHANGED = Rule(
+    code="KP212",
+    name="library-changed",
+    severity=_ERROR,
+    why="A step that sets an attribute of a library changes it for its own session only; the "
+    "steps after it would not see the change, as the cells of the notebook do.",
+    bad="# %% step:a\nimport json\njson.limit = 3\n# %% step:b\nprint(json.limit)\n",
+    good="# %% imports\nimport json\njson.limit = 3\n# %% step:b\nprint(json.limit)\n",
+)
+UNSTORABLE = Rule(
+    code="KP211",
+    name="cannot-be-stored",
+    severity=_ERROR,
+    why="Values reach other steps through files. A generator, an open file, a connection or a "
+    "lock cannot be stored.",
+    bad="# %% step:a\nsquares = (i * i for i in range(3))\n# %% step:b\nprint(list(squares))\n",
+    good="# %% step:a\nsquares = [i * i for i in range(3)]\n# %% step:b\nprint(list(squares))\n",
+)
+NO_METRIC = Rule(
+    code="KP213",
+    name="no-metric",
+    severity=_WARNING,
+    why="A metrics cell reports the values that it assigns or prints by name; this one has none.",
+    bad="# %% step:a metrics\nprint('done')\n",
+    good="# %% step:a metrics\naccuracy = 0.9\nprint(accuracy)\n",
+)
+FILE_BETWEEN_STEPS = Rule(
+    code="KP215",
+    name="file-between-steps",
+    severity=_INFO,
+    why="A file that one step may write and another may touch ties them in notebook order.",
+    bad="# %% step:a\nopen('f', 'w').write('1')\n# %% step:b\nprint(open('f').read())\n",
+    good="# %% step:a\ntext = '1'\n# %% step:b\nprint(text)\n",
+)
+CACHED_EFFECTS = Rule(
+    code="KP216",
+    name="cached-side-effects",
+    severity=_ERROR,
+    why="A cached function runs once for each argument in the whole notebook. Each step has a "
+    "cache of its own, so it would run again there, which is seen if it prints or changes "
+    "something.",
+    bad="# %% functions\nfrom functools import cache\n@cache\ndef f(n):\n    print(n)\n"
+    "# %% step:a\nf(1)\n# %% step:b\nf(1)\n",
+    good="# %% functions\nfrom functools import cache\n@cache\ndef f(n):\n    return n\n"
+    "# %% step:a\nf(1)\n# %% step:b\nf(1)\n",
+)
+UNSEEN_NAMES = Rule(
+    code="KP217",
+    name="names-only-as-texts",
+    severity=_ERROR,
+    why="Code in one step binds names that are nowhere written as names, and code in another may "
+    "read them the same way; nobody can tell which ones must be handed on.",
+    bad="# %% step:a\nfor i in range(2):\n    globals()[f'v{i}'] = i\n"
+    "# %% step:b\nprint(globals()['v' + '1'])\n",
+    good="# %% step:a\nv = {f'v{i}': i for i in range(2)}\n# %% step:b\nprint(v['v' + '1'])\n",
+)
+NO_STEPS = Rule(
+    code="KP301",
+    name="no-steps",
+    severity=_ERROR,
+    why="Without a 'step:NAME' tag there is nothing to run.",
+    bad="x = 1\n",
+    good="# %% step:a\nx = 1\n",
+)
+UNKNOWN_STEP = Rule(
+    code="KP302",
+    name="unknown-step",
+    severity=_ERROR,
+    why="'prev:' must name a step of this notebook.",
+    bad="# %% step:load\nx = 1\n# %% step:b prev:laod\ny = 2\n",
+    good="# %% step:load\nx = 1\n# %% step:b prev:load\ny = 2\n",
+)
+CYCLE = Rule(
+    code="KP303",
+    name="cycle",
+    severity=_ERROR,
+    why="Steps that wait for each other never start. It happens when a step is re-opened after "
+    "a step that depends on it, or when 'prev:' contradicts the data.",
+    bad="# %% step:a\nx = 1\n# %% step:b\ny = x\n# %% step:a\nz = y\n",
+    good="# %% step:a\nx = 1\n# %% step:b\ny = x\n# %% step:c\nz = y\n",
+)
+TWO_VERSIONS = Rule(
+    code="KP304",
+    name="two-versions",
+    severity=_ERROR,
+    why="A step runs in one piece. When its cells stand apart and another cell changes a name in "
+    "between, it would need the name as it was before and as it is after.",
+    bad="# %% step:a\nx = [1]\n# %% step:b\nprint(x)\n# %% step:c\nx.append(2)\n"
+    "# %% step:b\nprint(x)\n",
+    good="# %% step:a\nx = [1]\n# %% step:b\nprint(x)\n# %% step:c\nx.append(2)\n"
+    "# %% step:d\nprint(x)\n",
+)
+AGAINST_ORDER = Rule(
+    code="KP305",
+    name="prev-against-notebook-order",
+    severity=_WARNING,
+    why="'prev:' orders this step after one that stands further down. The data still flows in "
+    "notebook order.",
+    bad="# %% step:a prev:b\nx = 1\n# %% step:b\ny = 2\n",
+    good="# %% step:b\ny = 2\n# %% step:a prev:b\nx = 1\n",
+)
+HOMELESS = Rule(
+    code="KP306",
+    name="cell-without-step",
+    severity=_ERROR,
+    why="A metrics or test cell belongs to the step above it, and there is none.",
+    bad="# %% metrics\nprint(1)\n# %% step:a\nx = 1\n",
+    good="# %% step:a\nx = 1\n# %% metrics\nprint(x)\n",
+)
+CONFLICTING_SETTINGS = Rule(
+    code="KP307",
+    name="conflicting-settings",
+    severity=_ERROR,
+    why="Settings apply to the whole step, so its cells must agree.",
+    bad="# %% step:a memory:1Gi\nx = 1\n# %% step:a memory:2Gi\ny = 1\n",
+    good="# %% step:a memory:2Gi\nx = 1\n# %% step:a memory:2Gi\ny = 1\n",
+)
+RULES = (
+    SYNTAX,
+    UNDEFINED,
+    DELETED,
+    HISTORY,
+    SETUP_JOINS_STEP,
+    SETUP_RUNS_ONCE,
+    PARAMETERS_READ_STEP,
+    UNSTORABLE,
+    LIBRARY_CHANGED,
+    NO_METRIC,
+    FILE_BETWEEN_STEPS,
+    CACHED_EFFECTS,
+    UNSEEN_NAMES,
+    NO_STEPS,
+    UNKNOWN_STEP,
+    CYCLE,
+    TWO_VERSIONS,
+    AGAINST_ORDER,
+    HOMELESS,
+    CONFLICTING_SETTINGS,
+)

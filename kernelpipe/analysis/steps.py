@@ -1,0 +1,211 @@
+"""Builds the linked steps: setup, ports, metrics, and the modules that each step needs."""
+
+import ast
+from collections.abc import Iterable, Mapping
+
+from kernelpipe.analysis.heap import Kind, Value
+from kernelpipe.analysis.history import Event, History
+from kernelpipe.analysis.linking import Linker, Links
+from kernelpipe.analysis.parameters import derived_from, metric_names
+from kernelpipe.analysis.placement import PlacedCell, Placement
+from kernelpipe.analysis.rules import NO_METRIC
+from kernelpipe.analysis.setup import (
+    eager_names,
+    runs_hidden_code,
+    shared_definitions,
+    slice_imports,
+)
+from kernelpipe.analysis.source import Program, modules_in
+from kernelpipe.model.diagnostic import Diagnostic
+from kernelpipe.model.names import StepName
+from kernelpipe.model.notebook import CellRole
+from kernelpipe.model.pipeline import (
+    ArtifactKind,
+    Edge,
+    InputPort,
+    OutputPort,
+    Parameter,
+    SetupCell,
+    Step,
+)
+
+_ARTIFACTS = {Kind.FRAME: ArtifactKind.DATASET, Kind.ARRAY: ArtifactKind.DATASET}
+
+
+class StepBuilder:
+    """Builds steps from a finished analysis."""
+
+    def __init__(
+        self,
+        placement: Placement,
+        history: History,
+        linker: Linker,
+        links: Links,
+        program: Program,
+        parameters: Iterable[Parameter],
+    ) -> None:
+        self.placement = placement
+        self.history = history
+        self.linker = linker
+        self.links = links
+        self.trees = program.trees
+        self.parameters = {p.name: p for p in parameters}
+        self.diagnostics: list[Diagnostic] = []
+        self._mentioned = program.seen.read
+
+    def build(self, order: list[StepName], edges: Iterable[Edge]) -> tuple[Step, ...]:
+        """Return the steps in ``order``, linked by ``edges``."""
+        before: dict[StepName, set[StepName]] = {name: set() for name in order}
+        for edge in edges:
+            before[edge.consumer].add(edge.producer)
+        return tuple(self._step(name, tuple(sorted(before[name]))) for name in order)
+
+    def _step(self, name: StepName, after: tuple[StepName, ...]) -> Step:
+        cells = [p for p in self.placement.cells if p.step == name]
+        setup_cells = [
+            p
+            for p in self.placement.cells
+            if p.step is None and p.position < self.linker.last[name]
+        ]
+        setup = self._setup(name, setup_cells)
+        declared = next(s for s in self.placement.steps if s.name == name)
+        return Step(
+            name=name,
+            cells=tuple(p.cell for p in cells if not p.is_test),
+            tests=tuple(p.cell for p in cells if p.is_test),
+            setup=setup,
+            after=after,
+            inputs=self._inputs(name, setup_cells),
+            outputs=self._outputs(name),
+            metrics=self._metrics(cells),
+            removed=tuple(sorted(self.links.removed.get(name, ()))),
+            shared_definitions=self._shared(setup_cells),
+            modules=tuple(sorted(self._modules(cells, setup))),
+            settings=declared.settings,
+        )
+
+    # -- setup -----------------------------------------------------------------------------------
+    def _setup(self, name: StepName, cells: list[PlacedCell]) -> tuple[SetupCell, ...]:
+        trees = [self.trees[p.cell.index] for p in cells if p.cell.index in self.trees]
+        kept = self._kept_imports(name, trees)
+        replayed = [SetupCell(cell=p.cell, source=self._sliced(p, kept)) for p in cells]
+        first = self.linker.first[name]
+        for placed in self.placement.cells[:first]:
+            facts = self.history.facts.get(placed.position)
+            if facts is not None and facts.configuration and placed.step not in (None, name):
+                source = "\n".join(facts.configuration)
+                replayed.append(SetupCell(cell=placed.cell, source=source))
+        return tuple(sorted(replayed, key=lambda s: s.cell.index))
+
+    def _sliced(self, placed: PlacedCell, kept: Mapping[str, bool]) -> str:
+        tree = self.trees.get(placed.cell.index)
+        if tree is None or runs_hidden_code(tree):
+            return placed.cell.source
+        return slice_imports(placed.cell.source, tree, kept)
+
+    def _kept_imports(self, name: StepName, trees: list[ast.Module]) -> dict[str, bool]:
+        """Return name -> whether a step keeps the imports that bind it; others are kept."""
+        if any(runs_hidden_code(t) for t in trees) or self._binds_unknown(name):
+            return {}
+        used = set(self.links.setup_uses.get(name, {})) | eager_names(trees)
+        used |= {n for p in self.placement.cells if p.step == name for n in self._reads(p)}
+        return {n: n in used for n in self._mentioned}
+
+    def _binds_unknown(self, name: StepName) -> bool:
+        return any(p.step == name for p in self.history.unknown_binders)
+
+    def _reads(self, placed: PlacedCell) -> Iterable[str]:
+        facts = self.history.facts.get(placed.position)
+        return facts.reads if facts is not None else ()
+
+    def _shared(self, setup_cells: list[PlacedCell]) -> tuple[tuple[str, int], ...]:
+        changed = {
+            name
+            for name, versions in self.history.versions.items()
+            if any(v.owner is not None and v.event is Event.CHANGE for v in versions)
+        }
+        return tuple(sorted(shared_definitions(setup_cells, self.trees, changed).items()))
+
+    # -- ports -----------------------------------------------------------------------------------
+    def _inputs(self, name: StepName, setup_cells: list[PlacedCell]) -> tuple[InputPort, ...]:
+        ports = {
+            variable: source.producer
+            for (step, variable), source in self.links.sources.items()
+            if step == name
+        }
+        given = [
+            InputPort(name=n, source=None) for n in sorted(self._parameters_read(name, setup_cells))
+        ]
+        loaded = [InputPort(name=n, source=ports[n]) for n in sorted(ports)]
+        return tuple(sorted(given + loaded, key=lambda p: (p.name, p.source or "")))
+
+    def _parameters_read(self, name: StepName, setup_cells: list[PlacedCell]) -> set[str]:
+        """Return the parameters that a step reads itself, by its setup, or by what is derived."""
+        uses = self.links.setup_uses.get(name, {})
+        read: set[str] = set()
+        for placed in setup_cells:
+            tree = self.trees.get(placed.cell.index)
+            if tree is None:
+                continue
+            if placed.cell.role is CellRole.PARAMETERS:
+                own = {n for n, p in self.parameters.items() if p.cell_index == placed.cell.index}
+                depends = derived_from(tree, own)
+                used = {n for n in uses if self._made_by(n, uses[n], placed)}
+                used |= {n for p in setup_cells if p is not placed for n in self._reads(p)}
+                for n in {*used, ""}:
+                    read |= depends.get(n, set()) & set(self.parameters)
+        return read
+
+    def _made_by(self, name: str, version: int, placed: PlacedCell) -> bool:
+        return self.history.versions[name][version].placed is placed
+
+    def _outputs(self, name: StepName) -> tuple[OutputPort, ...]:
+        made = self.links.outputs.get(name, {})
+        ports = [
+            OutputPort(
+                name=variable,
+                group=number,
+                cell_index=made[variable],
+                kind=self._artifact(name, group, variable),
+            )
+            for number, group in enumerate(self.linker.groups(name))
+            for variable in group
+        ]
+        return tuple(sorted(ports, key=lambda p: p.name))
+
+    def _artifact(self, step: StepName, group: list[str], name: str) -> ArtifactKind:
+        if len(group) > 1:
+            return ArtifactKind.ANY
+        kinds = {o.kind for o in self._value(step, name)}
+        if kinds == {Kind.ESTIMATOR}:
+            return ArtifactKind.MODEL
+        found = {_ARTIFACTS.get(kind, ArtifactKind.ANY) for kind in kinds}
+        return found.pop() if len(found) == 1 else ArtifactKind.ANY
+
+    def _value(self, step: StepName, name: str) -> Value:
+        versions = [v for v in self.history.versions.get(name, []) if v.owner == step]
+        known = versions or self.history.versions.get(name, [])
+        return known[-1].value if known else frozenset()
+
+    def _metrics(self, cells: list[PlacedCell]) -> tuple[str, ...]:
+        names: set[str] = set()
+        for placed in cells:
+            tree = self.trees.get(placed.cell.index)
+            if placed.cell.role is not CellRole.METRICS or tree is None:
+                continue
+            found = metric_names(tree, self.history.facts[placed.position])
+            if not found:
+                self.diagnostics.append(
+                    NO_METRIC.at(
+                        placed.cell.location,
+                        "this metrics cell assigns no name and prints none",
+                        "assign each metric to a name, or print the name itself",
+                    )
+                )
+            names |= set(found)
+        return tuple(sorted(names))
+
+    # -- modules ---------------------------------------------------------------------------------
+    def _modules(self, cells: list[PlacedCell], setup: tuple[SetupCell, ...]) -> set[str]:
+        sources = [p.cell.source for p in cells] + [each.source for each in setup]
+        return set().union(*map(modules_in, sources))

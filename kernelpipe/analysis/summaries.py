@@ -1,0 +1,115 @@
+"""What is known of a function or a class before it is used."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kernelpipe.analysis.heap import Obj, Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One argument of a call: ``keyword`` is None for a positional one."""
+
+    value: Value
+    keyword: str | None = None
+    is_starred: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferredCall:
+    """A call in a function body whose callee is only known where the function is used.
+
+    ``method`` is None for a call of ``callee`` itself, else the attribute that is called.
+    """
+
+    callee: Value
+    method: str | None
+    arguments: tuple[Argument, ...]
+    result: Obj
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileUse:
+    """A file that code may read or write; ``path`` None means that any file may be meant."""
+
+    path: str | None
+    is_write: bool
+    is_import: bool = False
+    """Read as a module: only a write to that very path matters."""
+
+
+class StateUse(Enum):
+    """What code does to hidden state of the interpreter."""
+
+    SET = "set"
+    """Sets it anew, whatever it was."""
+    CHANGE = "change"
+    DRAW = "draw"
+    """Takes the next values of a random generator: matters once it was seeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateEvent:
+    """One use of hidden state, by its name in ``kernelpipe.runtime.states``."""
+
+    state: str
+    use: StateUse
+
+
+@dataclass(slots=True, kw_only=True)
+class Effects:
+    """What running some code does besides giving a value; names are the notebook's globals.
+
+    ``changed`` maps objects that may be changed in place to whether what they hold may be
+    changed, too. ``states`` lists what happens to hidden state, in order.
+    """
+
+    reads: set[str] = field(default_factory=set)
+    binds: dict[str, Value] = field(default_factory=dict)
+    deletes: set[str] = field(default_factory=set)
+    changed: dict[Obj, bool] = field(default_factory=dict)
+    identity: set[Obj] = field(default_factory=set)
+    states: list[StateEvent] = field(default_factory=list)
+    files: set[FileUse] = field(default_factory=set)
+    calls: list[DeferredCall] = field(default_factory=list)
+    foreign_stores: list[str] = field(default_factory=list)
+    """Dotted names of library objects that an attribute is set on."""
+    shows: bool = False
+    """Prints or displays something."""
+    cached_calls: set[str] = field(default_factory=set)
+    """Cached functions that may be called here, though more than their result is seen."""
+    reads_everything: bool = False
+    """May read any global (a query text that is not known)."""
+    reads_unseen: bool = False
+    """May read globals by names that only exist as texts."""
+    is_opaque: bool = False
+    """May read, bind and change any global (exec, globals(), an unknown magic)."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class FunctionSummary:
+    """A function: its parameters as symbols, what it does when called, what it may return."""
+
+    name: str
+    positional: list[str]
+    keyword_only: list[str]
+    vararg: str | None
+    kwarg: str | None
+    parameters: dict[str, Obj]
+    defaults: dict[str, Value]
+    effects: Effects = field(default_factory=Effects)
+    result: set[Obj] = field(default_factory=set)
+    is_generator: bool = False
+    is_cached: bool = False
+    """Decorated with ``functools.cache`` or ``lru_cache``."""
+    serials: range = range(0)
+    """Serial numbers of the objects that stand for what the body makes."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ClassSummary:
+    """A class of the notebook: its own methods, and its bases as objects."""
+
+    name: str
+    methods: dict[str, Value]
+    bases: tuple[Value, ...]
