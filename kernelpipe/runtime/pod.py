@@ -1,0 +1,299 @@
+"""The main program of a step's container: ExecutorInput in, ExecutorOutput out."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .notebook import build_step_notebook
+from .pod_kernel import has_kernel, run_in_kernel
+from .pod_packages import PackagesError, provide_packages
+from .pod_report import failure_report, output_texts, plain_report, render_report
+from .pod_values import ParameterError, given_parameters
+
+METRICS_PORT = "run-metrics"
+REPORT_PORT = "run-report"
+RUNTIME_PORT = "run-runtime"
+_MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
+
+
+class StepError(Exception):
+    """The step failed; the message says where and why, in the user's words."""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """Where this step's files are, and what it was given.
+
+    ``root`` holds what the bootstrap unpacked, ``step`` is its ``step.json``.
+    """
+
+    root: Path
+    step: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The task document."""
+        document: Mapping[str, Any] = self.step["document"]
+        return document
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return str(self.document["step"])
+
+    @property
+    def work(self) -> Path:
+        """The working directory of the step's code."""
+        return self.root / "work"
+
+    @property
+    def runtime(self) -> Path:
+        """What is on ``sys.path`` while our runtime is imported."""
+        return self.root / "runtime"
+
+    def output(self, port: str) -> dict[str, Any] | None:
+        """Return the artifact that the backend wants for ``port``, None if it wants none."""
+        return _first(self.outputs.get("artifacts", {}).get(port))
+
+    def output_path(self, port: str) -> Path:
+        """Return where to write ``port``; its directory exists."""
+        artifact = self.output(port)
+        if artifact is None:
+            raise StepError(f"step '{self.name}': the backend gives no place for '{port}'")
+        path = local_path(artifact)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def main(root: str, executor_input: str) -> int:
+    """Run the step that was unpacked in ``root``.
+
+    Args:
+        root: A fresh directory; it is removed at the end.
+        executor_input: KFP's ExecutorInput, JSON text.
+
+    Returns:
+        The exit code: 0 when the step succeeded, 1 when it failed.
+    """
+    given = json.loads(executor_input)
+    step = json.loads((Path(root) / "step.json").read_text(encoding="utf-8"))
+    pod = Pod(Path(root), step, given.get("inputs", {}), given.get("outputs", {}))
+    if str(pod.runtime) in sys.path:  # the bootstrap's; the user's code must not see it
+        sys.path.remove(str(pod.runtime))
+    try:
+        _run(pod)
+    except StepError as error:
+        _say(str(error))
+        return 1
+    finally:
+        os.chdir("/")
+        shutil.rmtree(root, ignore_errors=True)
+    return 0
+
+
+def _run(pod: Pod) -> None:
+    """Run the step and write what the backend wants.
+
+    Raises:
+        StepError: If it failed; the report is written all the same.
+    """
+    _set_directories(pod)
+    try:
+        for warning in provide_packages(pod.step, pod.root / "packages", environ=os.environ):
+            _say(f"warning: step '{pod.name}': {warning}")
+        call = _call(pod)
+    except (PackagesError, ParameterError, StepError) as error:
+        message = f"step '{pod.name}': {error}"
+        _write_report(pod, failure_report(message, pod.name))
+        raise StepError(message) from error
+    executed = _execute(pod, call)
+    _write_report(pod, _rendered(executed, pod.name))
+    result = _result(pod, call, executed)
+    _write_outputs(pod, call, result)
+
+
+def _rendered(executed: Mapping[str, Any], title: str) -> str:
+    try:
+        return render_report(executed, title)
+    except Exception as error:  # noqa: BLE001 - the image's nbconvert, in whatever state it is
+        _say(f"warning: step '{title}': nbconvert failed ({error!r}), the report is plain")
+        return plain_report(executed, title)
+
+
+def _set_directories(pod: Pod) -> None:
+    """Send what Jupyter, IPython and matplotlib write to the step's directory; any user may run."""
+    variables = ["IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"]
+    if not os.access(os.environ.get("HOME") or "/nonexistent", os.W_OK):
+        variables.append("HOME")
+    for variable in variables:
+        directory = pod.root / "own" / variable.lower()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ[variable] = str(directory)
+    pod.work.mkdir(exist_ok=True)
+    os.chdir(pod.work)
+
+
+def _call(pod: Pod) -> dict[str, Any]:
+    """Return the step's call: parameters, and the files of its inputs and outputs."""
+    document = pod.document
+    parameters = given_parameters(
+        document["parameters"],
+        pod.inputs.get("parameterValues", {}),
+        pod.step["json_parameters"],
+    )
+    inputs = {}
+    for entry in document["inputs"]:
+        artifact = _first(pod.inputs.get("artifacts", {}).get(f"{entry['step']}-{entry['port']}"))
+        path = local_path(artifact) if artifact else None
+        if path is None or not path.is_file():
+            names = ", ".join(f"'{name}'" for name in entry["names"])
+            raise StepError(f"{names} of step '{entry['step']}' did not arrive (no file {path})")
+        inputs[f"{entry['step']}/{entry['port']}"] = str(path)
+    outputs = {entry["port"]: str(pod.output_path(entry["port"])) for entry in document["outputs"]}
+    return {
+        "parameters": parameters,
+        "inputs": inputs,
+        "outputs": outputs,
+        "result": str(pod.root / "result.json"),
+    }
+
+
+def _execute(pod: Pod, call: Mapping[str, Any]) -> dict[str, Any]:
+    """Execute the step's notebook and return it with its outputs."""
+    _write_json(pod.root / "document.json", pod.document)
+    _write_json(pod.root / "call.json", call)
+    notebook = build_step_notebook(
+        pod.document,
+        call,
+        step_directory=str(pod.root),
+        runtime_directory=str(pod.runtime),
+    )
+    _write_json(pod.root / "step.ipynb", notebook)
+    if has_kernel():
+        executed = run_in_kernel(notebook, root=pod.root, work=pod.work, on_cell=_print_outputs)
+    else:
+        from .plain import run_notebook  # noqa: PLC0415 - only without a kernel
+
+        executed = run_notebook(notebook, on_cell=_print_outputs)
+    _write_json(pod.root / "executed.ipynb", executed)
+    return executed
+
+
+def _print_outputs(cell: Mapping[str, Any]) -> None:
+    """Write what a cell printed to the pod's log."""
+    for text in output_texts(cell.get("outputs", ())):
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def _result(pod: Pod, call: Mapping[str, Any], executed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the step's result.
+
+    Raises:
+        StepError: If a cell failed, or a value that the step must hand on is not there.
+    """
+    path = Path(call["result"])
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    failure = result.get("error") or _first_error(executed)
+    if failure:
+        cell = failure.get("cell")
+        where = f", cell {cell}" if cell is not None else ""
+        raise StepError(
+            f"step '{pod.name}'{where}: {failure['ename']}: {failure['evalue']}".rstrip(": ")
+        )
+    if not result:
+        raise StepError(f"step '{pod.name}' ended without a result")
+    for port, file in call["outputs"].items():
+        if not Path(file).is_file():
+            raise StepError(f"step '{pod.name}' wrote no file for '{port}'")
+    return result
+
+
+def _first_error(executed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the error that stopped the notebook: errors that a cell's tag allows do not."""
+    for cell in executed["cells"]:
+        if "raises-exception" in cell["metadata"].get("tags", ()):
+            continue
+        for output in cell.get("outputs", ()):
+            if output["output_type"] == "error":
+                place = cell["metadata"].get("kernelpipe", {}).get("cell")
+                return {"cell": place, "ename": output["ename"], "evalue": output["evalue"]}
+    return None
+
+
+def _write_outputs(pod: Pod, call: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """Write the metrics and KFP's ExecutorOutput."""
+    artifacts: dict[str, Any] = {}
+    facts = result.get("outputs", {})
+    for port in call["outputs"]:
+        artifacts[port] = _described(pod, port, facts.get(port, {}))
+    metrics = result.get("metrics", {})
+    if pod.output(METRICS_PORT) is not None:
+        _write_json(pod.output_path(METRICS_PORT), metrics)
+        artifacts[METRICS_PORT] = _described(pod, METRICS_PORT, metrics)
+    if pod.output(REPORT_PORT) is not None:
+        artifacts[REPORT_PORT] = _described(pod, REPORT_PORT, {})
+    if pod.output(RUNTIME_PORT) is not None:
+        shutil.copyfile(pod.root / "runtime.txt", pod.output_path(RUNTIME_PORT))
+        artifacts[RUNTIME_PORT] = _described(pod, RUNTIME_PORT, {})
+    path = Path(pod.outputs["outputFile"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_json(path, {"artifacts": artifacts})
+
+
+def _described(pod: Pod, port: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    artifact = pod.output(port) or {}
+    described = {"name": artifact.get("name", ""), "uri": artifact.get("uri", "")}
+    return {"artifacts": [{**described, "metadata": {k: plain(v) for k, v in metadata.items()}}]}
+
+
+def plain(value: Any) -> Any:
+    """Return a fact as metadata can hold it: a finite number or text."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) or (isinstance(value, int | float) and value - value == 0):
+        return value
+    return json.dumps(value)
+
+
+def _write_report(pod: Pod, text: str) -> None:
+    if pod.output(REPORT_PORT) is not None:
+        pod.output_path(REPORT_PORT).write_text(text, encoding="utf-8")
+
+
+def local_path(artifact: Mapping[str, Any]) -> Path:
+    """Return where an artifact's file is in this container, as KFP's launcher mounts it."""
+    if artifact.get("customPath"):
+        return Path(artifact["customPath"])
+    uri = str(artifact["uri"])
+    if uri.startswith("oci://"):
+        path = "/oci/" + uri.removeprefix("oci://").replace("/", "_")
+    else:
+        path = re.sub(r"^\w+://", lambda found: _MOUNTS.get(found[0], found[0]), uri)
+    if artifact.get("metadata", {}).get("_kfp_workspace") is True:
+        return Path("/kfp-workspace/.artifacts", path.lstrip("/"))
+    return Path(path)
+
+
+def _first(artifacts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    found = (artifacts or {}).get("artifacts") or [None]
+    first: dict[str, Any] | None = found[0]
+    return first
+
+
+def _say(text: str) -> None:
+    """Write a message to the pod's log."""
+    sys.stderr.write(f"kernelpipe: {text}\n")
+    sys.stderr.flush()
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")

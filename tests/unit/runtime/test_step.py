@@ -1,0 +1,178 @@
+"""begin, load and save, as the cells of a step notebook call them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernelpipe.runtime.container import ValueFileError
+from kernelpipe.runtime.metrics import MissingMetricError
+from kernelpipe.runtime.step import begin, load, save
+from kernelpipe.runtime.unstorable import UnstorableValueError
+from kernelpipe.runtime.values import dump_group, read_values
+
+
+class Notebook:
+    """Calls the step's functions from one namespace, as a kernel does."""
+
+    def __init__(self, directory: Path, **document: object) -> None:
+        self.directory = directory
+        outputs = {port: str(directory / port) for port in ("a", "state_random")}
+        call = {
+            "parameters": {},
+            "inputs": {"first/x": str(directory / "x")},
+            "outputs": outputs,
+            "result": str(directory / "result.json"),
+        }
+        task = {"step": "train", "inputs": [], "outputs": [], "metrics": [], **document}
+        (directory / "document.json").write_text(json.dumps(task))
+        (directory / "call.json").write_text(json.dumps(call))
+        self.namespace: dict[str, Any] = {"__name__": "__main__"}
+        self.run("begin(place)", begin=begin, place=str(directory))
+
+    def run(self, source: str, **names: object) -> None:
+        """Execute a cell; ``names`` exist for it only."""
+        self.namespace.update(names)
+        exec(source, self.namespace)  # noqa: S102 - as a cell
+        for name in names:
+            del self.namespace[name]
+
+    def result(self) -> dict[str, Any]:
+        """Return result.json."""
+        content: dict[str, Any] = json.loads((self.directory / "result.json").read_text())
+        return content
+
+
+def test_step__values_metrics_and_notes__are_written(tmp_path: Path) -> None:
+    """The result tells what was stored and measured; the namespace holds the user's names only."""
+    outputs = [{"port": "a", "names": ["a", "b"], "cells": {"a": 5}}]
+    notebook = Notebook(tmp_path, outputs=outputs, metrics=["acc", "best"])
+    load()
+    notebook.run("a = b = [1]; acc = 0.5; best = 'knn'")
+
+    save()
+
+    values = read_values(tmp_path / "a")
+    result = notebook.result()
+    assert values["a"] is values["b"]
+    assert result["metrics"] == {"acc": 0.5}
+    assert result["notes"] == ["'best' is no metric: it is a str, not a number"]
+    assert result["error"] is None
+    assert result["outputs"]["a"]["format"] == "pickle"
+    assert result["outputs"]["a"]["type"] == "builtins.list"
+    assert set(notebook.namespace) == {"__name__", "__builtins__", "a", "b", "acc", "best"}
+
+
+def test_step__inputs__override_setup_after_removal(tmp_path: Path) -> None:
+    """Shared objects are those of setup, removed names go, inputs come last."""
+    setup = "class C: pass\ntmp = 1\nx = 'setup'"
+    first: dict[str, Any] = {"__name__": "__main__"}
+    exec(setup + "\nx = C()", first)  # noqa: S102 - as a cell
+    dump_group(["x"], first, tmp_path / "x", shared={"C": 2})
+    inputs = [{"step": "first", "port": "x", "names": ["x"]}]
+    notebook = Notebook(tmp_path, inputs=inputs, removed=["tmp", "never"], shared={"C": 2})
+    notebook.run(setup)
+
+    load()
+
+    assert type(notebook.namespace["x"]) is notebook.namespace["C"]
+    assert "tmp" not in notebook.namespace
+
+
+def test_step__hidden_state__is_stored_under_its_port(tmp_path: Path) -> None:
+    """Names that begin with @ are no names of the namespace."""
+    notebook = Notebook(
+        tmp_path, outputs=[{"port": "state_random", "names": ["@random"], "cells": {}}]
+    )
+    load()
+
+    save()
+
+    assert list(read_values(tmp_path / "state_random")) == ["@random"]
+    assert notebook.result()["outputs"]["state_random"]["types"] == {"@random": "builtins.tuple"}
+
+
+def test_step__runtime_directory__is_taken_off_the_path(tmp_path: Path) -> None:
+    """User code sees sys.path as Jupyter would have it."""
+    before = list(sys.path)
+    sys.path.insert(0, "/runtime")
+    (tmp_path / "document.json").write_text('{"step": "s"}')
+    (tmp_path / "call.json").write_text("{}")
+
+    begin(str(tmp_path), "/runtime")
+
+    assert sys.path == before
+
+
+def test_save__value_that_cannot_be_stored__fails_the_step_with_its_cell(tmp_path: Path) -> None:
+    """The error is in result.json, too; no output file appears."""
+    outputs = [{"port": "a", "names": ["a", "b"], "cells": {"a": 5, "b": 7}}]
+    notebook = Notebook(tmp_path, outputs=outputs)
+    load()
+    notebook.run("a = 1; b = (i for i in [])")
+
+    with pytest.raises(UnstorableValueError, match="step 'train', cell 7: 'b' cannot be stored"):
+        save()
+
+    error = notebook.result()["error"]
+    assert (error["cell"], error["ename"]) == (7, "UnstorableValueError")
+    assert error["evalue"].endswith("it is a generator\n  hint: make it a list")
+    assert not (tmp_path / "a").exists()
+
+
+def test_save__missing_metric__fails_the_step(tmp_path: Path) -> None:
+    """The error is in result.json, without a cell."""
+    notebook = Notebook(tmp_path, metrics=["acc"])
+    load()
+
+    with pytest.raises(MissingMetricError, match="metric 'acc' does not exist"):
+        save()
+
+    assert notebook.result()["error"]["cell"] is None
+    assert notebook.result()["error"]["ename"] == "MissingMetricError"
+
+
+def test_load__damaged_input__fails_the_step(tmp_path: Path) -> None:
+    """Nothing is unpickled from it."""
+    (tmp_path / "x").write_bytes(b"garbage")
+    inputs = [{"step": "first", "port": "x", "names": ["x"]}]
+    notebook = Notebook(tmp_path, inputs=inputs)
+
+    with pytest.raises(ValueFileError, match="is not a kernelpipe value file"):
+        load()
+
+    assert notebook.result()["error"]["ename"] == "ValueFileError"
+
+
+def test_save__output_that_cannot_be_written__fails_the_step(tmp_path: Path) -> None:
+    """An error of the file system is recorded like any."""
+    (tmp_path / "a").mkdir()
+    notebook = Notebook(tmp_path, outputs=[{"port": "a", "names": ["a"]}])
+    load()
+    notebook.run("a = 1")
+
+    with pytest.raises(OSError, match="directory"):
+        save()
+
+    assert notebook.result()["error"]["ename"] == "IsADirectoryError"
+
+
+def test_save__class_of_the_step__makes_the_same_file_every_time(tmp_path: Path) -> None:
+    """A step that runs again writes equal bytes, so that what follows need not run again."""
+    contents = []
+    for name in ("one", "two"):
+        directory = tmp_path / name
+        directory.mkdir()
+        notebook = Notebook(
+            directory, step=f"make_{tmp_path.name}", outputs=[{"port": "a", "names": ["a"]}]
+        )
+        load()
+        notebook.run("class C:\n  def f(self): return 1\na = C()")
+        save()
+        contents.append((directory / "a").read_bytes())
+        tracker = pytest.importorskip("cloudpickle").cloudpickle
+        tracker._DYNAMIC_CLASS_TRACKER_BY_ID.clear()  # as a new process
+
+    assert contents[0] == contents[1]
