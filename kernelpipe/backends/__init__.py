@@ -1,0 +1,1 @@
+"""Where pipelines run: one package per backend; none knows another."""

@@ -1,0 +1,93 @@
+"""Reports the settings that running on this machine does not honour (KP4xx)."""
+
+from dataclasses import fields
+
+from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
+from kernelpipe.model.location import Location
+from kernelpipe.model.pipeline import Pipeline, Step
+from kernelpipe.model.settings import MetadataEntry, StepSettings
+
+_HONOURED = frozenset({"env", "retry", "timeout_s"})
+_CHANGES_RESULT = {"when": "when", "foreach": "foreach", "on_exit": "on-exit"}
+"""Settings whose being ignored would give another result -> their tags."""
+_NEEDLESS = {
+    "cache": "every step runs anew here, so nothing is reused either way",
+    "report": "the executed notebook is always kept",
+}
+"""Settings that do no harm when they are ignored -> why."""
+_TAGS = {"gpu_type": "limit", "limits": "limit", "secrets": "secret", "labels": "label"}
+"""Settings whose tag is not the field's name."""
+_HARMLESS_METADATA = frozenset({"version"})
+
+
+def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
+    """Return what this backend does not honour, in notebook order.
+
+    Returns:
+        KP401: warning or info for settings and metadata that are ignored here, error for settings
+        whose being ignored would change the result.
+    """
+    found = [
+        diagnostic
+        for step in pipeline.steps
+        for name in _names_set(step, pipeline.settings.step_defaults)
+        if (diagnostic := _check_setting(step, name)) is not None
+    ]
+    found.extend(
+        _check_metadata(entry)
+        for entry in pipeline.settings.other
+        if entry.key not in _HARMLESS_METADATA
+    )
+    return in_notebook_order(tuple(found))
+
+
+def _names_set(step: Step, defaults: StepSettings) -> tuple[str, ...]:
+    """Return the settings that the step or the pipeline's defaults set, in the fields' order."""
+    found = {*step.settings.names_set(), *defaults.names_set()}
+    return tuple(field.name for field in fields(StepSettings) if field.name in found)
+
+
+def _check_setting(step: Step, name: str) -> Diagnostic | None:
+    if name in _HONOURED:
+        return None
+    location = _location(step, name)
+    if name in _CHANGES_RESULT:
+        if name == "on_exit" and step.settings.on_exit is False:
+            return None
+        return Diagnostic(
+            code="KP401",
+            severity=Severity.ERROR,
+            message=f"step '{step.name}': '{_CHANGES_RESULT[name]}' is not supported by backend"
+            " 'local', and without it the result would be another",
+            location=location,
+            hint="remove the tag",
+        )
+    needless = _NEEDLESS.get(name)
+    return Diagnostic(
+        code="KP401",
+        severity=Severity.INFO if needless else Severity.WARNING,
+        message=f"step '{step.name}': '{_tag(name)}' is not honoured by backend 'local'",
+        location=location,
+        hint=needless,
+    )
+
+
+def _tag(name: str) -> str:
+    return _TAGS.get(name, name.removesuffix("s") if name == "annotations" else name)
+
+
+def _location(step: Step, name: str) -> Location:
+    """Return the cell whose tag sets it; the step's first cell when a default does."""
+    for cell in step.cells:
+        if name in cell.settings.names_set():
+            return cell.location
+    return step.cells[0].location
+
+
+def _check_metadata(entry: MetadataEntry) -> Diagnostic:
+    return Diagnostic(
+        code="KP401",
+        severity=Severity.WARNING,
+        message=f"notebook metadata '{entry.key}' is not honoured by backend 'local'",
+        location=entry.location,
+    )

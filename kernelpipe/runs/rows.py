@@ -1,0 +1,183 @@
+"""Runs and step runs as rows of the index, and back."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelpipe.model.names import RunId, StepName
+from kernelpipe.model.run import Metric, Run, RunState, StepError, StepRun
+from kernelpipe.runs.owner import Owner
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_RUN_COLUMNS = (
+    "id, pipeline, source, state, started_at, duration_s, notebook, parameters, metrics, reason,"
+    " owner_host, owner_boot, owner_pid, owner_start"
+)
+_STEP_COLUMNS = "name, state, reason, is_cached, duration_s, notebook, error"
+
+
+def relative(path: str | None, directory: Path) -> str | None:
+    """Return ``path`` relative to the run's directory when it is inside, so that homes can move."""
+    if path is None:
+        return None
+    inside = Path(path)
+    return str(inside.relative_to(directory)) if inside.is_relative_to(directory) else path
+
+
+def insert_run(opened: "sqlite3.Connection", run: Run, owner: Owner) -> None:
+    """Add a run and its steps."""
+    directory = Path(run.directory)
+    opened.execute(
+        "INSERT INTO runs (id, pipeline, source, state, reason, started_at, duration_s, notebook,"
+        " parameters, metrics, owner_host, owner_boot, owner_pid, owner_start)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            run.id,
+            run.pipeline,
+            run.source,
+            run.state.value,
+            run.reason,
+            run.started_at,
+            run.duration_s,
+            relative(run.notebook, directory),
+            run.parameters,
+            _metrics_text(run.metrics),
+            owner.host,
+            owner.boot,
+            owner.pid,
+            owner.start,
+        ),
+    )
+    opened.executemany(
+        f"INSERT INTO steps (run_id, position, {_STEP_COLUMNS})"  # noqa: S608 - a constant
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (run.id, position, *_step_values(step, directory))
+            for position, step in enumerate(run.steps)
+        ],
+    )
+
+
+def update_step(
+    opened: "sqlite3.Connection", run_id: RunId, step: StepRun, *, directory: Path
+) -> None:
+    """Replace the row of the run's step that has this name."""
+    name, *values = _step_values(step, directory)
+    opened.execute(
+        "UPDATE steps SET state = ?, reason = ?, is_cached = ?, duration_s = ?, notebook = ?,"
+        " error = ? WHERE run_id = ? AND name = ?",
+        (*values, run_id, name),
+    )
+
+
+def update_run(  # noqa: PLR0913 - the columns that change
+    opened: "sqlite3.Connection",
+    run_id: RunId,
+    *,
+    state: RunState,
+    reason: str | None,
+    ended_at: float | None,
+    notebook: str | None,
+    metrics: tuple[Metric, ...],
+) -> None:
+    """Set what changes about a run; ``ended_at`` (seconds since the epoch) gives its duration."""
+    opened.execute(
+        "UPDATE runs SET state = ?, reason = ?, duration_s = max(0, ? - started_at), notebook = ?,"
+        " metrics = ? WHERE id = ?",
+        (state.value, reason, ended_at, notebook, _metrics_text(metrics), run_id),
+    )
+
+
+def select_runs(
+    opened: "sqlite3.Connection",
+    directory_of: Callable[[RunId], Path],
+    *,
+    only: RunId | None = None,
+) -> tuple[tuple[Run, Owner], ...]:
+    """Return runs with their owners, the newest first; all of them, or the one ``only``."""
+    where, arguments = ("", ()) if only is None else (" WHERE id = ?", (only,))
+    steps: dict[str, list[StepRun]] = {}
+    found = opened.execute(
+        f"SELECT run_id, {_STEP_COLUMNS} FROM steps"  # noqa: S608 - constants
+        f"{where.replace('id', 'run_id')} ORDER BY run_id, position",
+        arguments,
+    )
+    for run_id, *values in found:
+        steps.setdefault(run_id, []).append(_step(values, directory_of(RunId(run_id))))
+    found = opened.execute(
+        f"SELECT {_RUN_COLUMNS} FROM runs{where}"  # noqa: S608 - constants
+        " ORDER BY started_at DESC, id DESC",
+        arguments,
+    )
+    return tuple(
+        (
+            _run(values[:10], tuple(steps.get(values[0], ())), directory_of(RunId(values[0]))),
+            Owner(host=values[10], boot=values[11], pid=values[12], start=values[13]),
+        )
+        for values in found
+    )
+
+
+def _run(values: tuple[object, ...], steps: tuple[StepRun, ...], directory: Path) -> Run:
+    run_id, pipeline, source, state, started_at, duration_s, notebook, parameters, metrics, why = (
+        values
+    )
+    return Run(
+        id=RunId(str(run_id)),
+        pipeline=str(pipeline),
+        source=str(source),
+        state=RunState(state),
+        started_at=_number(started_at) or 0.0,
+        duration_s=_number(duration_s),
+        directory=str(directory),
+        notebook=_absolute(notebook, directory),
+        parameters=str(parameters),
+        metrics=tuple(Metric(name=name, value=value) for name, value in json.loads(str(metrics))),
+        steps=steps,
+        reason=_text(why),
+    )
+
+
+def _step(values: list[object], directory: Path) -> StepRun:
+    name, state, reason, is_cached, duration_s, notebook, error = values
+    return StepRun(
+        name=StepName(str(name)),
+        state=RunState(state),
+        reason=_text(reason),
+        is_cached=bool(is_cached),
+        duration_s=_number(duration_s),
+        notebook=_absolute(notebook, directory),
+        error=None if error is None else StepError(**json.loads(str(error))),
+    )
+
+
+def _step_values(step: StepRun, directory: Path) -> tuple[object, ...]:
+    return (
+        step.name,
+        step.state.value,
+        step.reason,
+        int(step.is_cached),
+        step.duration_s,
+        relative(step.notebook, directory),
+        None if step.error is None else json.dumps(asdict(step.error)),
+    )
+
+
+def _metrics_text(metrics: tuple[Metric, ...]) -> str:
+    return json.dumps([[metric.name, metric.value] for metric in metrics])
+
+
+def _absolute(path: object, directory: Path) -> str | None:
+    return None if path is None else str(directory / str(path))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,62 @@
+"""Which steps may start, and which never will."""
+
+from kernelpipe.backends.local.schedule import Schedule
+from kernelpipe.model.names import StepName
+from kernelpipe.model.run import RunState
+
+A, B, C, D = map(StepName, "abcd")
+
+
+def diamond() -> Schedule:
+    """Return a schedule where b and c follow a, and d follows both."""
+    return Schedule({A: (), B: (A,), C: (A,), D: (B, C)})
+
+
+def test_next_ready__nothing_has_run__is_the_step_without_dependencies() -> None:
+    """The rest waits."""
+    schedule = diamond()
+
+    assert schedule.next_ready() == A
+
+    schedule.mark(A, RunState.RUNNING)
+    assert schedule.next_ready() is None
+
+
+def test_next_ready__two_may_start__is_the_first_in_pipeline_order() -> None:
+    """The order of the pipeline decides."""
+    schedule = diamond()
+    schedule.mark(A, RunState.SUCCEEDED)
+
+    assert schedule.next_ready() == B
+
+    schedule.mark(B, RunState.RUNNING)
+    assert schedule.next_ready() == C
+
+
+def test_skip_blocked__a_step_failed__skips_all_that_follow_and_names_it() -> None:
+    """A step that was skipped itself is not to blame."""
+    schedule = diamond()
+    schedule.mark(A, RunState.FAILED)
+
+    assert schedule.skip_blocked() == ((B, A), (C, A), (D, A))
+    assert schedule.skip_blocked() == ()
+    assert schedule.final_state() is RunState.FAILED
+
+
+def test_skip_pending__some_have_run__skips_the_others() -> None:
+    """Nothing starts any more."""
+    schedule = diamond()
+    schedule.mark(A, RunState.SUCCEEDED)
+    schedule.mark(B, RunState.CANCELED)
+
+    assert schedule.skip_pending() == (C, D)
+    assert schedule.final_state() is RunState.CANCELED
+
+
+def test_final_state__all_succeeded__is_succeeded() -> None:
+    """One step that did not would make it FAILED."""
+    schedule = Schedule({A: (), B: ()})
+    schedule.mark(A, RunState.SUCCEEDED)
+    schedule.mark(B, RunState.SUCCEEDED)
+
+    assert schedule.final_state() is RunState.SUCCEEDED
