@@ -1,0 +1,199 @@
+"""Say what a pipeline asks for and KFP does not do, before anything is written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kernelpipe.backends.kfp.executor_rules import ARGUMENT_LIMIT
+from kernelpipe.backends.kfp.ir import Built
+from kernelpipe.backends.kfp.kfp_names import kfp_name
+from kernelpipe.backends.kfp.payload import BUDGET_BYTES
+from kernelpipe.backends.kfp.resources import accelerator, quantity
+from kernelpipe.compiler.task import Task
+from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
+from kernelpipe.model.location import Location
+from kernelpipe.model.pipeline import Pipeline
+
+WORKFLOW_LIMIT_BYTES: Final = 1_500_000
+"""What Kubernetes stores at most for one workflow, roughly."""
+WORKFLOW_FACTOR: Final = 4
+"""How many times the IR's size the workflow takes."""
+_NOT_DONE: Final = {
+    "when": "the step would always run",
+    "foreach": "the step would run once, for no item",
+    "on_exit": "the step would not run when another step fails",
+}
+_TAGS: Final = {"on_exit": "on-exit"}
+
+
+def diagnose(pipeline: Pipeline, tasks: Sequence[Task], built: Built) -> tuple[Diagnostic, ...]:
+    """Return what KFP would not do as asked, and what it could not take, in notebook order."""
+    found = [
+        *built.diagnostics,
+        *_check_name(pipeline),
+        *_check_metadata(pipeline),
+        *_check_files(pipeline),
+    ]
+    for task in tasks:
+        step = _Step(pipeline, task)
+        found += _check_unsupported(step)
+        found += _check_resources(step)
+        found += _check_texts(step)
+        found += _check_size(step, built.sizes[task.step])
+    found += _check_workflow(pipeline, sum(built.sizes.values()))
+    return in_notebook_order(tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    pipeline: Pipeline
+    task: Task
+
+    def report(
+        self, code: str, severity: Severity, message: str, *, setting: str, hint: str
+    ) -> Diagnostic:
+        return Diagnostic(
+            code=code,
+            severity=severity,
+            message=f"step '{self.task.step}': {message}",
+            location=self.location(setting),
+            hint=hint,
+        )
+
+    def location(self, setting: str) -> Location:
+        """Return the cell whose tags give ``setting``, else the step's first, else the file."""
+        step = next(each for each in self.pipeline.steps if each.name == self.task.step)
+        for cell in step.cells:
+            if setting in cell.settings.names_set():
+                return cell.location
+        if step.cells and setting not in self.pipeline.settings.step_defaults.names_set():
+            return step.cells[0].location
+        return Location(path=self.pipeline.path)
+
+
+def _check_name(pipeline: Pipeline) -> Iterator[Diagnostic]:
+    if not kfp_name(pipeline.name):
+        yield Diagnostic(
+            code="KP406",
+            severity=Severity.ERROR,
+            message=f"the pipeline's name '{pipeline.name}' has no letter or digit KFP accepts",
+            location=Location(path=pipeline.path),
+            hint="set a name with the letters a-z in the notebook's kernelpipe metadata",
+        )
+
+
+def _check_metadata(pipeline: Pipeline) -> Iterator[Diagnostic]:
+    for entry in pipeline.settings.other:
+        yield Diagnostic(
+            code="KP401",
+            severity=Severity.WARNING,
+            message=f"metadata '{entry.key}' is not honoured by backend 'kfp'",
+            location=entry.location,
+            hint="the compiled pipeline runs without it",
+        )
+    if pipeline.settings.experiment:
+        yield Diagnostic(
+            code="KP401",
+            severity=Severity.INFO,
+            message=f"the experiment '{pipeline.settings.experiment}' is not part of the YAML",
+            location=Location(path=pipeline.path),
+            hint="choose it when you submit the YAML",
+        )
+
+
+def _check_files(pipeline: Pipeline) -> Iterator[Diagnostic]:
+    """Report files that one step writes and another reads: pods share no file system."""
+    for tie in pipeline.file_ties:
+        if not tie.is_read:
+            continue
+        step = next(each for each in pipeline.steps if each.name == tie.consumer)
+        name = f"the file '{tie.path}'" if tie.path else "a file"
+        yield Diagnostic(
+            code="KP408",
+            severity=Severity.ERROR if tie.path else Severity.WARNING,
+            message=f"step '{tie.consumer}' {'reads' if tie.path else 'may read'} {name} "
+            f"that step '{tie.producer}' writes, and files do not travel between pods",
+            location=step.cells[0].location if step.cells else Location(path=pipeline.path),
+            hint="hand the content on in a variable, or write and read it in one step",
+        )
+
+
+def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:
+    for setting, consequence in _NOT_DONE.items():
+        if getattr(step.task.settings, setting):
+            tag = _TAGS.get(setting, setting)
+            yield step.report(
+                "KP401",
+                Severity.ERROR,
+                f"'{tag}' is not honoured by backend 'kfp': {consequence}",
+                setting=setting,
+                hint=f"remove the tag '{tag}'",
+            )
+    _, left = accelerator(step.task.settings)
+    for limit in left:
+        yield step.report(
+            "KP401",
+            Severity.WARNING,
+            f"'limit:{limit.resource}:{limit.amount}' is not honoured by backend 'kfp'",
+            setting="limits",
+            hint="KFP limits cpu, memory and one kind of device per step",
+        )
+
+
+def _check_resources(step: _Step) -> Iterator[Diagnostic]:
+    for setting in ("cpu", "memory"):
+        text = getattr(step.task.settings, setting)
+        if text is not None and quantity(text) is None:
+            yield step.report(
+                "KP407",
+                Severity.ERROR,
+                f"'{setting}:{text}' is no Kubernetes quantity",
+                setting=setting,
+                hint="write a number with a unit such as '500m' or '4Gi'",
+            )
+
+
+def _check_texts(step: _Step) -> Iterator[Diagnostic]:
+    settings = step.task.settings
+    texts = [("image", settings.image or "")]
+    texts += [("env", item.value) for item in settings.env]
+    texts += [("labels", item.value) for item in settings.labels]
+    texts += [("annotations", item.value) for item in settings.annotations]
+    for setting, text in texts:
+        if "{{" in text:
+            yield step.report(
+                "KP407",
+                Severity.ERROR,
+                f"KFP would replace '{{{{' in '{text}'",
+                setting=setting,
+                hint="use a text without two braces in a row",
+            )
+
+
+def _check_size(step: _Step, size: int) -> Iterator[Diagnostic]:
+    if size <= BUDGET_BYTES:
+        return
+    is_too_large = size > ARGUMENT_LIMIT
+    yield step.report(
+        "KP404",
+        Severity.ERROR if is_too_large else Severity.WARNING,
+        f"its code takes {size // 1000} KB compressed, "
+        f"{'more than' if is_too_large else 'close to'} the {ARGUMENT_LIMIT // 1000} KB "
+        "that one pod can be given",
+        setting="",
+        hint="move data out of the cells, split the step, or install the notebook's own modules "
+        "as a package in the step's image",
+    )
+
+
+def _check_workflow(pipeline: Pipeline, size: int) -> Iterator[Diagnostic]:
+    workflow = size * WORKFLOW_FACTOR
+    if workflow > WORKFLOW_LIMIT_BYTES:
+        yield Diagnostic(
+            code="KP405",
+            severity=Severity.WARNING,
+            message=f"the workflow may take {workflow / 1e6:.1f} MB, Kubernetes stores 1.5 MB",
+            location=Location(path=pipeline.path),
+            hint="merge small steps: each takes about "
+            f"{size // max(1, len(pipeline.steps)) // 1000} KB of the YAML",
+        )

@@ -1,0 +1,213 @@
+"""Rules about tasks: references, order, and what flows along the edges."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kernelpipe.backends.kfp.problem import Problem, at
+from kernelpipe.backends.kfp.spec import Json, Spec, definition, mapping, text, texts
+
+_ANY_ARTIFACT = "system.Artifact"
+_NAME_LIMIT = 63
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task with its surroundings."""
+
+    spec: Spec
+    parent: Json
+    siblings: Mapping[str, Json]
+    name: str
+    body: Json
+    path: str
+
+    @property
+    def after(self) -> list[str]:
+        return texts(self.body.get("dependentTasks"))
+
+
+def check_dag(spec: Spec, component: Json, path: str, used_by: dict[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with the tasks of one DAG.
+
+    Args:
+        spec: The whole spec.
+        component: The component (or root) that has the DAG.
+        path: Where it stands.
+        used_by: Component name -> path of the task that uses it; filled up here.
+    """
+    bodies = {
+        name: mapping(body)
+        for name, body in mapping(mapping(component.get("dag")).get("tasks")).items()
+    }
+    tasks_path = at(path, "dag", "tasks")
+    if not any(not _is_exit_task(body) for body in bodies.values()):
+        yield Problem(path=tasks_path, message="must have a task that is no exit task")
+    for name, body in bodies.items():
+        task = _Task(spec, component, bodies, name, body, at(tasks_path, name))
+        yield from _check_name(task)
+        yield from _check_component(task, used_by)
+        yield from _check_order(task)
+        yield from _check_inputs(task)
+    yield from _check_cycles(bodies, tasks_path)
+
+
+def _is_exit_task(body: Json) -> bool:
+    return mapping(body.get("triggerPolicy")).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+
+
+def _check_name(task: _Task) -> Iterator[Problem]:
+    if task.name == "root" or task.name.endswith("-driver"):
+        yield Problem(path=task.path, message="is a name that the backend keeps for itself")
+    elif not task.spec.is_valid_name(task.name, limit=_NAME_LIMIT):
+        yield Problem(
+            path=task.path,
+            message="is not a name of at most 63 lower-case letters, digits and dashes",
+        )
+    shown = text(mapping(task.body.get("taskInfo")).get("name"))
+    if shown != task.name:
+        yield Problem(
+            path=at(task.path, "taskInfo", "name"),
+            message=f"is {shown!r}, must be {task.name!r}: drivers look tasks up by it",
+        )
+    if "artifactIterator" in task.body:
+        yield Problem(
+            path=at(task.path, "artifactIterator"), message="is refused by the Argo compiler"
+        )
+
+
+def _check_component(task: _Task, used_by: dict[str, str]) -> Iterator[Problem]:
+    name = text(mapping(task.body.get("componentRef")).get("name"))
+    place = at(task.path, "componentRef", "name")
+    if name not in task.spec.components:
+        yield Problem(path=place, message=f"no component {name!r}")
+    elif name in used_by:
+        yield Problem(
+            path=place,
+            message=f"component {name!r} is used by {used_by[name]}, too: outputs would mix",
+        )
+    used_by.setdefault(name, task.path)
+
+
+def _check_order(task: _Task) -> Iterator[Problem]:
+    place = at(task.path, "dependentTasks")
+    if task.after != sorted(set(task.after)):
+        yield Problem(path=place, message="must be sorted, without repetition")
+    for name in task.after:
+        if name == task.name:
+            yield Problem(path=place, message="the task depends on itself")
+        elif name not in task.siblings:
+            yield Problem(path=place, message=f"no task {name!r}")
+
+
+def _check_inputs(task: _Task) -> Iterator[Problem]:
+    component = task.spec.component_of(task.body)
+    if component is None:
+        return
+    given = mapping(task.body.get("inputs"))
+    for kind in ("parameters", "artifacts"):
+        inputs = mapping(given.get(kind))
+        declared = mapping(mapping(component.get("inputDefinitions")).get(kind))
+        for name, source in inputs.items():
+            place = at(task.path, "inputs", kind, name)
+            if name not in declared:
+                yield Problem(path=place, message="is no input of the component")
+            elif kind == "parameters":
+                yield from _check_parameter(task, mapping(source), mapping(declared[name]), place)
+            else:
+                yield from _check_artifact(task, mapping(source), mapping(declared[name]), place)
+        for name in sorted(set(declared) - set(inputs)):
+            if not mapping(declared[name]).get("isOptional"):
+                yield Problem(
+                    path=at(task.path, "inputs", kind), message=f"input {name!r} gets no value"
+                )
+
+
+def _check_parameter(task: _Task, source: Json, declared: Json, path: str) -> Iterator[Problem]:
+    wanted = declared.get("parameterType")
+    if "componentInputParameter" in source:
+        place = at(path, "componentInputParameter")
+        name = text(source["componentInputParameter"])
+        found = definition(task.parent, "inputDefinitions", "parameters", name)
+        if found is None:
+            yield Problem(path=place, message=f"no parameter {name!r}")
+        elif found.get("parameterType") != wanted:
+            yield Problem(
+                path=place, message=f"{name!r} is {found.get('parameterType')}, needs {wanted}"
+            )
+    elif "taskOutputParameter" in source:
+        place = at(path, "taskOutputParameter")
+        output = mapping(source["taskOutputParameter"])
+        name = text(output.get("outputParameterKey"))
+        yield from _check_producer(task, output, place)
+        found = _output(task, output, "parameters", name)
+        if found is None:
+            yield Problem(path=at(place, "outputParameterKey"), message=f"no output {name!r}")
+        elif found.get("parameterType") != wanted:
+            yield Problem(
+                path=place, message=f"{name!r} is {found.get('parameterType')}, needs {wanted}"
+            )
+    elif len({"runtimeValue", "taskFinalStatus"} & set(source)) != 1:
+        yield Problem(path=path, message="must say where the value comes from")
+
+
+def _check_artifact(task: _Task, source: Json, declared: Json, path: str) -> Iterator[Problem]:
+    wanted = mapping(declared.get("artifactType")).get("schemaTitle")
+    if "taskOutputArtifact" in source:
+        place = at(path, "taskOutputArtifact")
+        output = mapping(source["taskOutputArtifact"])
+        name = text(output.get("outputArtifactKey"))
+        yield from _check_producer(task, output, place)
+        found = _output(task, output, "artifacts", name)
+        missing = at(place, "outputArtifactKey")
+    elif "componentInputArtifact" in source:
+        place = missing = at(path, "componentInputArtifact")
+        name = text(source["componentInputArtifact"])
+        found = definition(task.parent, "inputDefinitions", "artifacts", name)
+    else:
+        yield Problem(path=path, message="must say where the artifact comes from")
+        return
+    if found is None:
+        yield Problem(path=missing, message=f"no artifact {name!r}")
+        return
+    title = mapping(found.get("artifactType")).get("schemaTitle")
+    if wanted not in (title, _ANY_ARTIFACT):
+        yield Problem(path=place, message=f"{name!r} is {title}, needs {wanted}")
+
+
+def _check_producer(task: _Task, output: Json, path: str) -> Iterator[Problem]:
+    producer = text(output.get("producerTask"))
+    place = at(path, "producerTask")
+    if producer not in task.siblings:
+        yield Problem(path=place, message=f"no task {producer!r}")
+    elif producer not in task.after:
+        yield Problem(
+            path=place, message=f"{producer!r} is not in dependentTasks: the value would race"
+        )
+
+
+def _output(task: _Task, output: Json, kind: str, name: str) -> Json | None:
+    body = task.siblings.get(text(output.get("producerTask")))
+    component = task.spec.component_of(body) if body is not None else None
+    return definition(component, "outputDefinitions", kind, name) if component else None
+
+
+def _check_cycles(bodies: Mapping[str, Json], path: str) -> Iterator[Problem]:
+    left = {
+        name: (set(texts(body.get("dependentTasks"))) & set(bodies)) - {name}
+        for name, body in bodies.items()
+    }
+    while ready := {name for name, after in left.items() if not after}:
+        left = {name: after - ready for name, after in left.items() if name not in ready}
+    if left:
+        cycle = " -> ".join(_one_cycle(left))
+        yield Problem(path=path, message=f"tasks wait for each other: {cycle}")
+
+
+def _one_cycle(left: Mapping[str, set[str]]) -> list[str]:
+    """Return one cycle, its first name repeated at the end; every task in ``left`` waits."""
+    name = min(left)
+    seen: list[str] = []
+    while name not in seen:
+        seen.append(name)
+        name = min(left[name])
+    return [*seen[seen.index(name) :], name]

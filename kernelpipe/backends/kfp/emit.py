@@ -1,0 +1,42 @@
+"""The KFP backend's front: check a pipeline, write its IR YAML."""
+
+from collections.abc import Sequence
+
+from kernelpipe.backends.kfp.checks import diagnose
+from kernelpipe.backends.kfp.ir import build
+from kernelpipe.backends.kfp.validate import validate_ir
+from kernelpipe.backends.kfp.yaml_text import to_yaml
+from kernelpipe.compiler.task import Task
+from kernelpipe.errors import CompileError
+from kernelpipe.model.diagnostic import Diagnostic, Severity
+from kernelpipe.model.pipeline import Pipeline
+
+
+def check_pipeline(pipeline: Pipeline, tasks: Sequence[Task]) -> tuple[Diagnostic, ...]:
+    """Return what stands against running a pipeline on KFP (KP4xx), in notebook order.
+
+    Args:
+        pipeline: Without errors.
+        tasks: What it was lowered to, in its order.
+    """
+    return diagnose(pipeline, tasks, build(pipeline, tasks))
+
+
+def emit_ir(pipeline: Pipeline, tasks: Sequence[Task]) -> str:
+    """Return the IR YAML of a pipeline: the same text for the same notebook and packages.
+
+    Args:
+        pipeline: Without errors.
+        tasks: What it was lowered to, in its order.
+
+    Raises:
+        CompileError: If `check_pipeline` finds errors; it carries all its findings.
+    """
+    built = build(pipeline, tasks)
+    diagnostics = diagnose(pipeline, tasks, built)
+    if any(each.severity is Severity.ERROR for each in diagnostics):
+        raise CompileError(diagnostics=diagnostics)
+    problems = validate_ir(built.documents)
+    if problems:
+        raise ValueError("emitted an invalid pipeline: " + "; ".join(map(str, problems)))
+    return to_yaml(built.documents)

@@ -1,0 +1,65 @@
+"""Pipeline parameters as KFP knows them.
+
+KFP has no null, no "any" and no integers beyond 2**53. A parameter that needs one of these travels
+as text that holds JSON; the pod turns it back.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+from kernelpipe.backends.kfp.spec import Json
+from kernelpipe.backends.kfp.values import survives
+from kernelpipe.model.pipeline import Parameter, ParameterType
+
+_TYPES: Final = {
+    ParameterType.STRING: "STRING",
+    ParameterType.INTEGER: "NUMBER_INTEGER",
+    ParameterType.DOUBLE: "NUMBER_DOUBLE",
+    ParameterType.BOOLEAN: "BOOLEAN",
+    ParameterType.LIST: "LIST",
+    ParameterType.STRUCT: "STRUCT",
+}
+
+
+def travels_as_json(parameter: Parameter) -> bool:
+    """Return whether the parameter's values are passed as JSON text."""
+    return (
+        parameter.type is ParameterType.ANY
+        or parameter.is_nullable
+        or not survives(json.loads(parameter.default))
+    )
+
+
+def parameter_definition(parameter: Parameter) -> Json:
+    """Return the IR's definition of a pipeline parameter, its default included."""
+    if not travels_as_json(parameter):
+        return {
+            "parameterType": _TYPES[parameter.type],
+            "defaultValue": _native(parameter),
+            "isOptional": True,
+        }
+    kind = "any value" if parameter.type is ParameterType.ANY else parameter.type.value
+    return {
+        "parameterType": "STRING",
+        "defaultValue": _shielded(parameter.default),
+        "isOptional": True,
+        "description": f"JSON: {kind}{' or null' if parameter.is_nullable else ''}",
+    }
+
+
+def input_definition(parameter: Parameter) -> Json:
+    """Return the IR's definition of the same parameter as a step's input, without default."""
+    kind = "STRING" if travels_as_json(parameter) else _TYPES[parameter.type]
+    return {"parameterType": kind}
+
+
+def _native(parameter: Parameter) -> Any:  # a JSON value
+    value = json.loads(parameter.default)
+    return float(value) if parameter.type is ParameterType.DOUBLE else value
+
+
+def _shielded(text: str) -> str:
+    """Return JSON ``text`` in ASCII, spelled so that no placeholder can be read in it."""
+    value = json.dumps(json.loads(text))
+    return re.sub(r"\{(?=\{)", r"\\u007b", value)

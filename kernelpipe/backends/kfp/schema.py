@@ -1,0 +1,286 @@
+"""The fields of the IR's messages, to find what the backend's strict reader would refuse.
+
+The tables repeat ``PipelineSpec``, ``PipelineDeploymentConfig``, ``PlatformSpec`` and
+``KubernetesExecutorConfig`` of KFP 2.17 in the JSON spelling. A type is the name of a message or of
+a scalar; ``[T]`` is a list and ``{T}`` a map from text to T.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from kernelpipe.backends.kfp.problem import Problem, at
+
+PARAMETER_TYPES: Final = frozenset(
+    {
+        "BOOLEAN",
+        "LIST",
+        "NUMBER_DOUBLE",
+        "NUMBER_INTEGER",
+        "STRING",
+        "STRUCT",
+        "TASK_CONFIG",
+        "TASK_FINAL_STATUS",
+    }
+)
+_STRATEGIES: Final = frozenset(
+    {
+        "TRIGGER_STRATEGY_UNSPECIFIED",
+        "ALL_UPSTREAM_TASKS_SUCCEEDED",
+        "ALL_UPSTREAM_TASKS_COMPLETED",
+    }
+)
+_DURATION: Final = re.compile(r"-?\d+(\.\d{1,9})?s")
+_INT64_TEXT: Final = re.compile(r"-?\d+")
+
+MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
+    "PipelineSpec": {
+        "pipelineInfo": "PipelineInfo",
+        "deploymentSpec": "DeploymentConfig",
+        "sdkVersion": "string",
+        "schemaVersion": "string",
+        "components": "{ComponentSpec}",
+        "root": "ComponentSpec",
+        "defaultPipelineRoot": "string",
+    },
+    "PipelineInfo": {"name": "string", "displayName": "string", "description": "string"},
+    "ComponentSpec": {
+        "inputDefinitions": "InputDefinitions",
+        "outputDefinitions": "OutputDefinitions",
+        "dag": "DagSpec",
+        "executorLabel": "string",
+        "singlePlatformSpecs": "[any]",
+        "taskConfigPassthroughs": "[any]",
+    },
+    "InputDefinitions": {"artifacts": "{InputArtifact}", "parameters": "{InputParameter}"},
+    "InputArtifact": {
+        "artifactType": "ArtifactType",
+        "isArtifactList": "bool",
+        "isOptional": "bool",
+        "description": "string",
+    },
+    "InputParameter": {
+        "parameterType": "parameterType",
+        "defaultValue": "any",
+        "isOptional": "bool",
+        "description": "string",
+        "literals": "[any]",
+    },
+    "OutputDefinitions": {"artifacts": "{OutputArtifact}", "parameters": "{OutputParameter}"},
+    "OutputArtifact": {
+        "artifactType": "ArtifactType",
+        "properties": "{any}",
+        "customProperties": "{any}",
+        "metadata": "{any}",
+        "isArtifactList": "bool",
+        "description": "string",
+    },
+    "OutputParameter": {"parameterType": "parameterType", "description": "string"},
+    "ArtifactType": {
+        "schemaTitle": "string",
+        "schemaUri": "string",
+        "instanceSchema": "string",
+        "schemaVersion": "string",
+    },
+    "DagSpec": {"tasks": "{TaskSpec}", "outputs": "DagOutputs"},
+    "DagOutputs": {"artifacts": "{DagArtifact}", "parameters": "{any}"},
+    "DagArtifact": {"artifactSelectors": "[ArtifactSelector]"},
+    "ArtifactSelector": {"producerSubtask": "string", "outputArtifactKey": "string"},
+    "TaskSpec": {
+        "taskInfo": "TaskInfo",
+        "inputs": "TaskInputs",
+        "dependentTasks": "[string]",
+        "cachingOptions": "CachingOptions",
+        "componentRef": "ComponentRef",
+        "triggerPolicy": "TriggerPolicy",
+        "artifactIterator": "{any}",
+        "parameterIterator": "ParameterIterator",
+        "retryPolicy": "RetryPolicy",
+        "iteratorPolicy": "IteratorPolicy",
+    },
+    "TaskInfo": {"name": "string"},
+    "ComponentRef": {"name": "string"},
+    "CachingOptions": {"enableCache": "bool", "cacheKey": "string"},
+    "TriggerPolicy": {"condition": "string", "strategy": "strategy"},
+    "RetryPolicy": {
+        "maxRetryCount": "int",
+        "backoffDuration": "duration",
+        "backoffFactor": "number",
+        "backoffMaxDuration": "duration",
+    },
+    "IteratorPolicy": {"parallelismLimit": "int"},
+    "ParameterIterator": {"items": "ParameterItems", "itemInput": "string"},
+    "ParameterItems": {"raw": "string", "inputParameter": "string"},
+    "TaskInputs": {"parameters": "{TaskParameter}", "artifacts": "{TaskArtifact}"},
+    "TaskParameter": {
+        "taskOutputParameter": "TaskOutputParameter",
+        "runtimeValue": "RuntimeValue",
+        "componentInputParameter": "string",
+        "taskFinalStatus": "TaskFinalStatus",
+        "parameterExpressionSelector": "string",
+    },
+    "TaskOutputParameter": {"producerTask": "string", "outputParameterKey": "string"},
+    "TaskFinalStatus": {"producerTask": "string"},
+    "RuntimeValue": {"constant": "any", "runtimeParameter": "string"},
+    "TaskArtifact": {
+        "taskOutputArtifact": "TaskOutputArtifact",
+        "componentInputArtifact": "string",
+    },
+    "TaskOutputArtifact": {"producerTask": "string", "outputArtifactKey": "string"},
+    "DeploymentConfig": {"executors": "{ExecutorSpec}"},
+    "ExecutorSpec": {
+        "container": "Container",
+        "importer": "{any}",
+        "resolver": "{any}",
+        "customJob": "{any}",
+    },
+    "Container": {
+        "image": "string",
+        "command": "[string]",
+        "args": "[string]",
+        "lifecycle": "{any}",
+        "resources": "Resources",
+        "env": "[EnvVar]",
+    },
+    "EnvVar": {"name": "string", "value": "string"},
+    "Resources": {
+        "cpuLimit": "number",
+        "memoryLimit": "number",
+        "cpuRequest": "number",
+        "memoryRequest": "number",
+        "resourceCpuLimit": "string",
+        "resourceMemoryLimit": "string",
+        "resourceCpuRequest": "string",
+        "resourceMemoryRequest": "string",
+        "accelerator": "Accelerator",
+    },
+    "Accelerator": {
+        "type": "string",
+        "count": "int",
+        "resourceType": "string",
+        "resourceCount": "string",
+    },
+    "PlatformSpec": {"platforms": "{SinglePlatform}"},
+    "SinglePlatform": {
+        "deploymentSpec": "PlatformDeployment",
+        "platform": "string",
+        "config": "{any}",
+        "pipelineConfig": "PipelineConfig",
+    },
+    "PlatformDeployment": {"executors": "{KubernetesExecutor}"},
+    "PipelineConfig": {
+        "resourceTtlOnCompletion": "int",
+        "workspace": "{any}",
+        "resourceTtlOnSuccess": "int",
+        "resourceTtlOnFailure": "int",
+        "activeDeadlineSeconds": "int",
+    },
+    "KubernetesExecutor": {
+        "secretAsVolume": "[any]",
+        "secretAsEnv": "[SecretAsEnv]",
+        "pvcMount": "[any]",
+        "nodeSelector": "{any}",
+        "podMetadata": "PodMetadata",
+        "imagePullSecret": "[any]",
+        "imagePullPolicy": "string",
+        "configMapAsVolume": "[any]",
+        "configMapAsEnv": "[any]",
+        "activeDeadlineSeconds": "int",
+        "fieldPathAsEnv": "[any]",
+        "tolerations": "[any]",
+        "genericEphemeralVolume": "[any]",
+        "nodeAffinity": "[any]",
+        "podAffinity": "[any]",
+        "enabledSharedMemory": "{any}",
+        "emptyDirMounts": "[any]",
+        "securityContext": "{any}",
+    },
+    "SecretAsEnv": {
+        "secretName": "string",
+        "keyToEnv": "[SecretKeyToEnv]",
+        "optional": "bool",
+        "secretNameParameter": "TaskParameter",
+    },
+    "SecretKeyToEnv": {"secretKey": "string", "envVar": "string"},
+    "PodMetadata": {"labels": "{string}", "annotations": "{string}"},
+}
+
+
+def _is_int(value: object) -> bool:
+    if isinstance(value, str):
+        return _INT64_TEXT.fullmatch(value) is not None
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_SCALARS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
+    "any": (lambda _: True, "anything"),
+    "string": (lambda value: isinstance(value, str), "text"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int": (_is_int, "a whole number"),
+    "number": (
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+        "a number",
+    ),
+    "duration": (
+        lambda value: isinstance(value, str) and _DURATION.fullmatch(value) is not None,
+        "a duration like '30s'",
+    ),
+    "parameterType": (lambda value: value in PARAMETER_TYPES, "a parameter type like STRING"),
+    "strategy": (lambda value: value in _STRATEGIES, "a trigger strategy"),
+}
+
+
+def check_schema(value: object, message: str, path: str) -> Iterator[Problem]:
+    """Yield what a strict reader refuses in ``value``: unknown fields and wrong types.
+
+    Args:
+        value: Parsed YAML.
+        message: A type as in the tables.
+        path: Where ``value`` stands, empty for a whole document.
+    """
+    if message[0] == "[":
+        yield from _check_list(value, message[1:-1], path)
+    elif message[0] == "{":
+        yield from _check_map(value, message[1:-1], path)
+    elif message in _SCALARS:
+        accepts, expected = _SCALARS[message]
+        if not accepts(value):
+            yield Problem(path=path, message=f"is {_shown(value)}, must be {expected}")
+    else:
+        yield from _check_message(value, message, path)
+
+
+def _check_list(value: object, item_type: str, path: str) -> Iterator[Problem]:
+    if not isinstance(value, list):
+        yield Problem(path=path, message=f"is {_shown(value)}, must be a list")
+        return
+    for index, item in enumerate(value):
+        yield from check_schema(item, item_type, f"{path}[{index}]")
+
+
+def _check_map(value: object, item_type: str, path: str) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(path=path, message=f"is {_shown(value)}, must be a mapping")
+        return
+    for key, item in value.items():
+        if isinstance(key, str):
+            yield from check_schema(item, item_type, at(path, key))
+        else:
+            yield Problem(path=path, message=f"has the key {_shown(key)}, which is not text")
+
+
+def _check_message(value: object, message: str, path: str) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(path=path, message=f"is {_shown(value)}, must be a mapping")
+        return
+    fields = MESSAGES[message]
+    for key, item in value.items():
+        if key in fields:
+            yield from check_schema(item, fields[key], at(path, key))
+        else:
+            yield Problem(path=at(path, str(key)), message=f"is not a field of {message}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - fits a line
