@@ -1,0 +1,30 @@
+"""kernelpipe compiles tagged Jupyter notebooks to pipelines."""
+
+from typing import TYPE_CHECKING
+
+from kernelpipe._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernelpipe.api import check, graph, run
+    from kernelpipe.api import compile_notebook as compile  # noqa: A004  # the command's name
+
+__all__ = ["__version__", "check", "compile", "graph", "run"]
+
+_FUNCTIONS = {"check": "check", "graph": "graph", "compile": "compile_notebook", "run": "run"}
+
+
+def __getattr__(name: str) -> "Callable[..., object]":
+    """Import the functions when they are first used, so that ``import kernelpipe`` is fast."""
+    if name not in _FUNCTIONS:
+        raise AttributeError(f"module 'kernelpipe' has no attribute '{name}'")
+    from kernelpipe import api  # noqa: PLC0415  # see above
+
+    function: Callable[..., object] = getattr(api, _FUNCTIONS[name])
+    globals()[name] = function
+    return function
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,157 @@
+"""The JSON documents that commands print and the server answers with."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
+
+from kernelpipe.errors import CompileError, KernelpipeError
+from kernelpipe.model.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from kernelpipe.model.pipeline import Edge, Pipeline, Step
+    from kernelpipe.model.run import Run, StepRun
+    from kernelpipe.model.settings import StepSettings
+
+JsonObject = dict[str, object]
+
+
+def to_json(document: object) -> str:
+    """Return a document as one line of strict JSON.
+
+    Numbers that JSON has no word for become the texts that protobuf uses for them: "NaN",
+    "Infinity", "-Infinity".
+    """
+    return json.dumps(_strict(document), ensure_ascii=False, allow_nan=False)
+
+
+def _strict(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return value
+
+
+def diagnostic_document(diagnostic: Diagnostic) -> JsonObject:
+    """Return a finding; ``cell`` is zero-based over all cells, ``line`` one-based."""
+    place = diagnostic.location
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity.value,
+        "message": diagnostic.message,
+        "path": place.path,
+        "cell": place.cell_index,
+        "line": place.line,
+        "column": place.column,
+        "hint": diagnostic.hint,
+    }
+
+
+def check_document(diagnostics: Iterable[Diagnostic]) -> JsonObject:
+    """Return what ``check`` found."""
+    return {"diagnostics": [diagnostic_document(d) for d in diagnostics]}
+
+
+def graph_document(pipeline: "Pipeline") -> JsonObject:
+    """Return the graph of a pipeline, with its diagnostics."""
+    return {
+        "name": pipeline.name,
+        "parameters": [
+            {"name": p.name, "type": p.type.value, "default": json.loads(p.default)}
+            for p in pipeline.parameters
+        ],
+        "steps": [_step_document(step) for step in pipeline.steps],
+        "edges": [_edge_document(edge) for edge in pipeline.edges],
+        "diagnostics": [diagnostic_document(d) for d in pipeline.diagnostics],
+    }
+
+
+def _step_document(step: "Step") -> JsonObject:
+    return {
+        "name": step.name,
+        "cells": [cell.index for cell in step.cells],
+        "after": list(step.after),
+        "inputs": [{"name": port.name, "from": port.source} for port in step.inputs],
+        "outputs": [port.name for port in step.outputs],
+        "metrics": list(step.metrics),
+        "settings": _settings_document(step.settings),
+    }
+
+
+def _settings_document(settings: "StepSettings") -> JsonObject:
+    """Return what is set, in the order of the fields."""
+    return {name: _plain(getattr(settings, name)) for name in settings.names_set()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+def _edge_document(edge: "Edge") -> JsonObject:
+    return {
+        "from": edge.producer,
+        "to": edge.consumer,
+        "kind": edge.kind.value,
+        "names": list(edge.names),
+    }
+
+
+def run_document(run: "Run") -> JsonObject:
+    """Return a run with its steps."""
+    return {
+        "run_id": run.id,
+        "state": run.state.value,
+        "reason": run.reason,
+        "pipeline": run.pipeline,
+        "source": run.source,
+        "started_at": run.started_at,
+        "duration_s": run.duration_s,
+        "notebook": run.notebook,
+        "dir": run.directory,
+        "parameters": json.loads(run.parameters),
+        "metrics": {metric.name: metric.value for metric in run.metrics},
+        "steps": [_step_run_document(step) for step in run.steps],
+    }
+
+
+def _step_run_document(step: "StepRun") -> JsonObject:
+    error = step.error
+    return {
+        "name": step.name,
+        "state": step.state.value,
+        "cached": step.is_cached,
+        "reason": step.reason,
+        "duration_s": step.duration_s,
+        "notebook": step.notebook,
+        "error": None
+        if error is None
+        else {
+            "cell": error.cell_index,
+            "line": error.line,
+            "ename": error.ename,
+            "evalue": error.evalue,
+        },
+    }
+
+
+def run_summary_document(run: "Run") -> JsonObject:
+    """Return a run as it stands in a list: without parameters and steps."""
+    document = run_document(run)
+    return {key: value for key, value in document.items() if key not in {"parameters", "steps"}}
+
+
+def error_document(error: KernelpipeError) -> JsonObject:
+    """Return an error that kept a request from being done, with every diagnostic it carries."""
+    diagnostics = error.diagnostics if isinstance(error, CompileError) else ()
+    return {
+        "error": {"type": type(error).__name__, "message": str(error)},
+        "diagnostics": [diagnostic_document(d) for d in diagnostics],
+    }

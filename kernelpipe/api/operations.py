@@ -1,0 +1,196 @@
+"""What can be done with a notebook: check it, draw its graph, compile it, run it."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelpipe.analysis import build_pipeline
+from kernelpipe.errors import CompileError, NotebookReadError, UsageError
+from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
+from kernelpipe.model.location import Location
+from kernelpipe.model.pipeline import Pipeline
+from kernelpipe.notebook import read_notebook, replace_file
+
+if TYPE_CHECKING:
+    from kernelpipe.backends.local import Reporter
+    from kernelpipe.model.run import Run
+    from kernelpipe.runs import RunStore
+
+PathLike = str | os.PathLike[str]
+OnDiagnostic = Callable[[Diagnostic], None]
+
+_LEAST_JOBS = 2
+"""Starting a kernel waits more than it computes, so two of them help one processor, too."""
+
+
+def check(path: PathLike) -> tuple[Diagnostic, ...]:
+    """Return every finding about a notebook, in notebook order.
+
+    A file that is not a readable notebook is a finding (KP100), too, so that many notebooks can be
+    checked in one go.
+    """
+    try:
+        return graph(path).diagnostics
+    except NotebookReadError as error:
+        return (
+            Diagnostic(
+                code="KP100",
+                severity=Severity.ERROR,
+                message=error.reason,
+                location=Location(path=error.path),
+                hint=error.hint,
+            ),
+        )
+
+
+def graph(path: PathLike, *, include_tests: bool = True) -> Pipeline:
+    """Return the pipeline that a notebook means, whatever is wrong with it: see ``diagnostics``.
+
+    Args:
+        path: The notebook.
+        include_tests: Let test cells take part: they run here, but never on a cluster.
+
+    Raises:
+        NotebookReadError: If the file is not a readable notebook.
+    """
+    return build_pipeline(read_notebook(Path(path)), include_tests=include_tests)
+
+
+def compile_notebook(
+    notebook: PathLike | Pipeline,
+    output: PathLike | None = None,
+    *,
+    on_diagnostic: OnDiagnostic | None = None,
+) -> str:
+    """Compile a notebook to the YAML text of a Kubeflow pipeline.
+
+    Args:
+        notebook: Path of the notebook, or what :func:`graph` returned for it without tests.
+        output: Where to write the text; written whole or not at all. None writes nothing.
+        on_diagnostic: Is called with each warning, in notebook order.
+
+    Returns:
+        The text; the same notebook gives the same text.
+
+    Raises:
+        UsageError: If ``output`` is a notebook or cannot be written.
+        NotebookReadError: If the file is not a readable notebook.
+        CompileError: If the notebook has errors, or uses what Kubeflow cannot do.
+        BackendError: If the text would not be accepted.
+    """
+    from kernelpipe.backends import kfp  # noqa: PLC0415  # what `graph` does without is loaded late
+    from kernelpipe.compiler import lower  # noqa: PLC0415  # likewise
+
+    pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook, include_tests=False)
+    target = None if output is None else _checked_target(Path(output), pipeline)
+    tasks = lower(pipeline)
+    _report((*pipeline.diagnostics, *kfp.check_pipeline(pipeline, tasks)), on_diagnostic)
+    text: str = kfp.emit_ir(pipeline, tasks)
+    if target is not None:
+        write_atomically(target, text.encode())
+    return text
+
+
+def run(  # noqa: PLR0913  # each is an option of the command
+    notebook: PathLike | Pipeline,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    jobs: int | None = None,
+    home: PathLike | None = None,
+    out: PathLike | None = None,
+    reporter: "Reporter | None" = None,
+    on_diagnostic: OnDiagnostic | None = None,
+) -> "Run":
+    """Run a notebook as a pipeline on this machine.
+
+    Args:
+        notebook: Path of the notebook, or what :func:`graph` returned for it; the file is never
+            written.
+        parameters: Values by parameter name; the rest keep their defaults.
+        jobs: How many steps may run at the same time; None means one per processor, but
+            at least two.
+        home: Where runs are kept; None means ``.kernelpipe`` beside the notebook.
+        out: Where to write the executed notebook, too.
+        reporter: Is told how the run goes; None means nobody is.
+        on_diagnostic: Is called with each warning, in notebook order.
+
+    Returns:
+        The run, SUCCEEDED or FAILED: a step that fails does not raise.
+
+    Raises:
+        UsageError: If a parameter, a path or ``jobs`` is wrong; nothing was started.
+        NotebookReadError: If the file is not a readable notebook.
+        CompileError: If the notebook has errors, or uses what cannot be done here.
+        RunInterruptedError: If a signal stopped the run.
+    """
+    from kernelpipe.backends import local  # noqa: PLC0415  # what `graph` does without is loaded late
+    from kernelpipe.compiler import check_parameters, lower  # noqa: PLC0415  # likewise
+
+    pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook)
+    tasks = lower(pipeline)
+    _report((*pipeline.diagnostics, *local.check_pipeline(pipeline)), on_diagnostic)
+    given = check_parameters(pipeline, parameters or {})
+    return local.run_pipeline(
+        pipeline,
+        tasks,
+        given=given,
+        store=find_runs(pipeline.path, home=home),
+        jobs=max(_LEAST_JOBS, os.cpu_count() or 1) if jobs is None else jobs,
+        out=None if out is None else Path(out),
+        reporter=reporter or local.SilentReporter(),
+    )
+
+
+def find_runs(notebook: PathLike, *, home: PathLike | None = None) -> "RunStore":
+    """Return the store that keeps the runs of a notebook: at ``home``, or beside the notebook."""
+    from kernelpipe.runs import RunStore, default_home  # noqa: PLC0415  # loads SQLite
+
+    return RunStore(default_home(Path(notebook)) if home is None else Path(home))
+
+
+def _report(diagnostics: tuple[Diagnostic, ...], on_diagnostic: OnDiagnostic | None) -> None:
+    """Hand on warnings; raise all of them if one is an error."""
+    if any(d.severity is Severity.ERROR for d in diagnostics):
+        raise CompileError(diagnostics=diagnostics)
+    if on_diagnostic is not None:
+        for diagnostic in in_notebook_order(diagnostics):
+            on_diagnostic(diagnostic)
+
+
+def _checked_target(target: Path, pipeline: Pipeline) -> Path:
+    """Return ``target`` if a file can be written there that is not the source notebook."""
+    if _is_same_file(target, Path(pipeline.path)):
+        raise UsageError(
+            f"{target} is the notebook itself, which is never written to",
+            hint="name another file",
+        )
+    if os.path.isdir(target):  # noqa: PTH112  # Path.is_dir raises for names that are too long
+        raise UsageError(f"{target} is a folder", hint="name a file in it")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"cannot write {target}: there is no folder {target.parent}", hint="make it first"
+        )
+    return target
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.absolute() == other.absolute()
+
+
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all; a device or a pipe is written straight.
+
+    Raises:
+        UsageError: If it cannot be written.
+    """
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+        else:
+            replace_file(target, content)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error

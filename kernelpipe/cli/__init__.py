@@ -1,0 +1,5 @@
+"""The ``kernelpipe`` command."""
+
+from kernelpipe.cli.main import main
+
+__all__ = ["main"]

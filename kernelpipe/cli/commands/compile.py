@@ -1,0 +1,54 @@
+"""``kernelpipe compile``: the YAML of a Kubeflow pipeline."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelpipe import api
+from kernelpipe.cli.arguments import ArgumentParser
+from kernelpipe.cli.diagnostics import DiagnosticPrinter
+
+if TYPE_CHECKING:
+    from kernelpipe.model.diagnostic import Diagnostic
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("notebook", metavar="NOTEBOOK")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE.yaml",
+        help="where to write; - writes to standard output",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document about it")
+
+
+def execute(arguments: Namespace) -> int:
+    """Write the file and say so."""
+    pipeline = api.graph(arguments.notebook, include_tests=False)
+    found: list[Diagnostic] = []
+    to_stdout = str(arguments.output) == "-" and not arguments.json
+    text = api.compile_notebook(
+        pipeline, None if to_stdout else arguments.output, on_diagnostic=found.append
+    )
+    DiagnosticPrinter(sys.stderr).print_all(found)
+    if to_stdout:
+        sys.stdout.write(text)
+        return 0
+    size = len(text.encode())
+    if arguments.json:
+        document = {
+            "name": pipeline.name,
+            "output": str(arguments.output.absolute()),
+            "bytes": size,
+            "steps": [step.name for step in pipeline.steps],
+        }
+        print(api.to_json(document | api.check_document(found)))
+    else:
+        steps = f"{len(pipeline.steps)} step{'' if len(pipeline.steps) == 1 else 's'}"
+        print(f"{arguments.output}: {steps}, {size / 1000:.1f} KB")
+    return 0
