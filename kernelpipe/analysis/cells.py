@@ -25,15 +25,6 @@ class Interpreter(Magics, Statements, Functions, Calls, Expressions):
     """Executes code on abstract values."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedModule:
-    """One import: the dotted module, and the name that the import binds (None for a star)."""
-
-    module: str
-    name: str | None
-    line: int
-
-
 @dataclass(slots=True, kw_only=True)
 class CellFacts:
     """What one cell does to the notebook's names; ``bound`` holds what they may be after it."""
@@ -44,7 +35,6 @@ class CellFacts:
     deleted: frozenset[str]
     maybe_deleted: frozenset[str]
     effects: Effects
-    imports: tuple[ImportedModule, ...]
     configuration: tuple[str, ...]
     binds_unknown: bool
 
@@ -72,9 +62,6 @@ def execute_cell(tree: ast.Module, world: World, *, may_raise: bool = False) -> 
         deleted=frozenset(flow.deleted),
         maybe_deleted=frozenset(flow.maybe_deleted - flow.deleted),
         effects=effects,
-        imports=tuple(
-            ImportedModule(module=d, name=n, line=line) for d, n, line in interpreter.imports
-        ),
         configuration=tuple(interpreter.configuration),
         binds_unknown=interpreter.binds_unknown or effects.is_opaque,
     )

@@ -118,8 +118,6 @@ class Core:
         self.uncertain = 0
         self.used: set[Obj] = set()
         self.active: list[object] = []
-        self.imports: list[tuple[str, str | None, int]] = []
-        self.output_history: tuple[str, int, int] | None = None
         self.binds_unknown = False
         self.returned: set[Obj] = set()
         self.place = (1, 0)

@@ -8,7 +8,6 @@ from typing import cast
 from kernelpipe.analysis.core import Core, Flow, Scope, ScopeKind
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
 from kernelpipe.analysis.knowledge import STATE_OBJECTS
-from kernelpipe.analysis.names import bound_names
 from kernelpipe.analysis.summaries import Argument
 
 _SHARING_OPERATORS = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.Mod)
@@ -360,10 +359,6 @@ class Expressions(Core):
                 self.state_event(state, StateUse.CHANGE)
                 return
         self.effects.foreign_stores.append(f"{dotted}.{attribute}" if attribute else dotted)
-
-    def bound_in(self, body: Iterable[ast.AST]) -> frozenset[str]:
-        """Return the names that ``body`` binds in its own scope."""
-        return bound_names(body).local
 
 
 def library_attribute(o: Obj, name: str) -> Obj:

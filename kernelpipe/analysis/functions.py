@@ -84,7 +84,6 @@ class Functions(Core):
             summary.is_generator = _is_generator(node)
         summary.serials = range(first + 1, _next_serial())
         self._capture(made, inner.captures)
-        self.imports.extend(inner.imports)
         return made
 
     def _capture(self, made: Obj, captures: list[tuple[Scope, str]]) -> None:

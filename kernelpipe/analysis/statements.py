@@ -137,7 +137,7 @@ class Statements(Core):
     def _Import(self, node: ast.Import) -> None:
         for alias in node.names:
             name = imported_as(alias)
-            self._note_import(alias.name, name, node.lineno)
+            self._note_import(alias.name)
             dotted = alias.name if alias.asname else name
             self.bind(name, frozenset({new(Kind.MODULE, dotted=dotted)}))
 
@@ -145,19 +145,18 @@ class Statements(Core):
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
-                self._import_star(module, node.lineno)
+                self._import_star(module)
                 continue
             name = imported_as(alias)
-            self._note_import(module, name, node.lineno)
+            self._note_import(module)
             self.bind(name, frozenset({new(Kind.IMPORTED, dotted=f"{module}.{alias.name}")}))
 
-    def _note_import(self, module: str, name: str | None, line: int) -> None:
-        self.imports.append((module, name, line))
+    def _note_import(self, module: str) -> None:
         path = module.lstrip(".").replace(".", "/") + ".py"
         self.effects.files.add(FileUse(path=path, is_write=False, is_import=True))
 
-    def _import_star(self, module: str, line: int) -> None:
-        self._note_import(module, None, line)
+    def _import_star(self, module: str) -> None:
+        self._note_import(module)
         names = star_names(module, self.world.directory)
         if names is None:
             self.binds_unknown = True
