@@ -240,6 +240,20 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _parse_header(file, str(path))
 
 
+def header_digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a value file's header in hex, which stands for the whole content.
+
+    Raises:
+        ValueFileError: If it is not a value file, or damaged.
+        OSError: If it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        _parse_header(file, str(path))
+        file.seek(-_TRAILER.size, os.SEEK_END)
+        digest: bytes = _TRAILER.unpack(file.read())[1]
+    return digest.hex()
+
+
 def _parse_header(file: BinaryIO, path: str) -> dict[str, Any]:
     size = os.fstat(file.fileno()).st_size
     if file.read(len(MAGIC)) != MAGIC:

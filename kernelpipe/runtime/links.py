@@ -30,7 +30,7 @@ class Links:
     Attributes:
         namespace: The user's global namespace.
         step: The step's name, which makes the ids of its classes; "" makes random ones.
-        shared: Key ("cell:name") -> the object that setup bound to the name, or the copy of
+        shared: Key ("number:name") -> the object that setup bound to the name, or the copy of
             another step's. They are held so that their ids stay theirs.
         keys: id of a shared object -> its key.
         originals: Key -> the attributes that a class had after setup.
@@ -46,10 +46,14 @@ class Links:
     copies: dict[str, bytes] = field(default_factory=dict)
 
     def register(self, shared: Mapping[str, int]) -> None:
-        """Remember what setup bound to the names of ``shared`` (name -> setup cell)."""
-        for name, cell in sorted(shared.items()):
+        """Remember what setup bound to the names of ``shared``.
+
+        Args:
+            shared: Name -> number of the object among all that setup binds to the name, from one.
+        """
+        for name, number in sorted(shared.items()):
             if name in self.namespace and type(self.namespace[name]) not in _NO_IDENTITY:
-                self.add(f"{cell}:{name}", self.namespace[name])
+                self.add(f"{number}:{name}", self.namespace[name])
 
     def add(self, key: str, value: object) -> None:
         """Remember ``value`` as the object that ``key`` stands for."""
@@ -107,8 +111,8 @@ def shared(key: str) -> Any:
     if key not in links.shared:
         copy = links.copies.pop(key, None)
         if copy is None:
-            cell, _, name = key.partition(":")
-            raise LookupError(f"cell {cell} defines no '{name}' here, and no copy came along")
+            name = key.partition(":")[2]
+            raise LookupError(f"setup defines no '{name}' here, and no copy came along")
         links.add(key, _loads[0](copy))
     return links.shared[key]
 

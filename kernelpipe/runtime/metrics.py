@@ -1,9 +1,21 @@
-"""Turns the values that a step reports as metrics into plain numbers."""
+"""Turns the values that a step reports as metrics into plain numbers, one or many in order."""
 
 import decimal
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+_LONGEST_SERIES = 10_000
+"""More numbers are data, not a metric over time."""
+
+
+class Metrics(NamedTuple):
+    """What a step reports: single numbers and series of them, by name."""
+
+    numbers: dict[str, float]
+    series: dict[str, list[float]]
+    notes: list[str]
+    """What was left out, and why."""
 
 
 class MissingMetricError(NameError):
@@ -20,28 +32,42 @@ class MissingMetricError(NameError):
         return [f"{type(self).__name__}: {self}"]
 
 
-def read_metrics(
-    names: Sequence[str], namespace: Mapping[str, Any]
-) -> tuple[dict[str, float], list[str]]:
-    """Return (metrics by name, what was left out because it is not a number).
+def read_metrics(names: Sequence[str], namespace: Mapping[str, Any]) -> Metrics:
+    """Return the metrics that ``names`` hold.
 
     Raises:
         MissingMetricError: If a name does not exist.
     """
-    metrics: dict[str, float] = {}
-    notes = []
+    metrics = Metrics({}, {}, [])
     for name in names:
         if name not in namespace:
             raise MissingMetricError(
                 f"metric '{name}' does not exist at the end of the step", name=name
             )
-        number = as_number(namespace[name])
-        if number is None:
-            kind = type(namespace[name])
-            notes.append(f"'{name}' is no metric: it is a {kind.__qualname__}, not a number")
+        value = namespace[name]
+        number = as_number(value)
+        series = as_series(value) if number is None else None
+        if number is not None:
+            metrics.numbers[name] = number
+        elif series is None:
+            kind = type(value).__qualname__
+            metrics.notes.append(f"'{name}' is no metric: it is a {kind}, not a number")
+        elif len(series) > _LONGEST_SERIES:
+            metrics.notes.append(f"'{name}' is no metric: it has {len(series)} values")
         else:
-            metrics[name] = number
-    return metrics, notes
+            metrics.series[name] = series
+    return metrics
+
+
+def as_series(value: Any) -> list[float] | None:
+    """Return the numbers of a list, tuple or array with one dimension, None if it is no such."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and len(shape) == 1 and hasattr(value, "tolist"):
+        value = value.tolist()  # numpy, pandas, torch, ...
+    if not isinstance(value, list | tuple):
+        return None
+    found = list(map(as_number, value))
+    return [number for number in found if number is not None] if None not in found else None
 
 
 def as_number(value: object) -> float | None:

@@ -23,14 +23,16 @@ def build_step_notebook(
     Args:
         document: The task document.
         call: ``parameters`` are the values that the user gave; those of other steps and those
-            equal to their defaults are left out.
+            equal to their defaults are left out. ``record`` says that what the step touches is
+            wanted, ``checkpoints`` that what its cells make is kept between them, and ``restart``
+            that its cells before ``cell`` (an index) are left out.
         step_directory: Absolute; holds document.json and call.json when the notebook runs.
         runtime_directory: Absolute; the parent of the package ``kernelpipe_runtime``.
 
     Returns:
         A notebook of format 4.5. A cell that stands for one of the source has metadata
         ``{"kernelpipe": {"cell": index, "role": role}}``, ours have ``{"kernelpipe": {"role":
-        "begin" | "injected" | "derived" | "load" | "save"}}``.
+        "begin" | "injected" | "derived" | "load" | "checkpoint" | "save" | "end"}}``.
     """
     given = given_values(document["parameters"], call.get("parameters", {}))
     cells = [_own("begin", _begin_source(step_directory, runtime_directory))]
@@ -39,9 +41,11 @@ def build_step_notebook(
         if entry["role"] == "parameters":
             cells.extend(_parameter_cells(document, entry, given))
     cells.append(_own("load", _call_source("load")))
-    cells.extend(_source(entry) for entry in document["cells"])
+    cells.extend(_step_cells(document["cells"], call))
     cells.append(_own("save", _call_source("save")))
     cells.extend(_source(entry) for entry in document["tests"])
+    if document["tests"] and call.get("record"):
+        cells.append(_own("end", _call_source("end")))
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -135,6 +139,20 @@ def _derived(
         stale.update(derivation["binds"])
 
 
+def _step_cells(
+    entries: Sequence[Mapping[str, Any]], call: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the step's cells that are to be run, and what keeps their state between them."""
+    first = (call.get("restart") or {}).get("cell")
+    indices = [entry["index"] for entry in entries]
+    start = 0 if first is None else indices.index(first)
+    for count, entry in enumerate(entries[start:], start=start + 1):
+        yield _source(entry)
+        if call.get("checkpoints") and count < len(entries):
+            source = _call_source("checkpoint", str(count))
+            yield _own("checkpoint", source, number=entry["index"])
+
+
 def _begin_source(step_directory: str, runtime_directory: str) -> str:
     return (
         f'__import__("sys").path.insert(0, {runtime_directory!r})\n'
@@ -143,8 +161,8 @@ def _begin_source(step_directory: str, runtime_directory: str) -> str:
     )
 
 
-def _call_source(function: str) -> str:
-    return f'__import__("{_PACKAGE}.step", fromlist=["{function}"]).{function}()'
+def _call_source(function: str, argument: str = "") -> str:
+    return f'__import__("{_PACKAGE}.step", fromlist=["{function}"]).{function}({argument})'
 
 
 def _source(entry: Mapping[str, Any]) -> dict[str, Any]:

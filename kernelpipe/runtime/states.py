@@ -284,3 +284,6 @@ _STATES: Mapping[str, _State] = {
     "@decimal": _State(_capture_decimal, _restore_decimal),
     "@logging": _State(lambda b: logging_state.capture(b.handlers), logging_state.restore),
 }
+
+NAMES = tuple(_STATES)
+"""Of all states."""

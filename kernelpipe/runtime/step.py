@@ -2,10 +2,11 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .container import atomic_file
 from .links import Links
@@ -13,6 +14,9 @@ from .metrics import read_metrics
 from .states import Baseline
 from .unstorable import UnstorableValueError
 from .values import dump_group, load_group
+
+if TYPE_CHECKING:
+    from .touched import Recording
 
 
 @dataclass
@@ -23,9 +27,21 @@ class Step:
     call: Mapping[str, Any]
     links: Links
     baseline: Baseline
+    before: Mapping[str, Any]
+    """What the namespace held before the user's code ran."""
+    recording: "Recording | None" = None
     result: dict[str, Any] = field(
         default_factory=lambda: {"metrics": {}, "outputs": {}, "notes": [], "error": None}
     )
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Do not record what our own code touches meanwhile."""
+        if self.recording is None:
+            yield
+        else:
+            with self.recording.paused():
+                yield
 
     def write_result(self) -> None:
         """Write result.json."""
@@ -53,12 +69,17 @@ def begin(step_directory: str, runtime_directory: str | None = None) -> None:
         call=json.loads((directory / "call.json").read_text(encoding="utf-8")),
         links=Links(namespace, step=document["step"]),
         baseline=Baseline.now(),
+        before=dict(namespace),
     )
     _current[:] = [step]
+    if step.call.get("record"):
+        from .touched import Recording  # noqa: PLC0415 - not there in a pod
+
+        step.recording = Recording(step.call, namespace, runtime_directory or "")
 
 
 def load() -> None:
-    """Bind the step's inputs; called after setup.
+    """Bind the step's inputs, or what was kept within the step; called after setup.
 
     Raises:
         ValueFileError: If an input is damaged or does not load.
@@ -69,12 +90,27 @@ def load() -> None:
     for name in step.document.get("removed", ()):
         namespace.pop(name, None)
     try:
+        if step.call.get("restart"):
+            from .checkpoints import restore  # noqa: PLC0415 - not there in a pod
+
+            with step.unrecorded():
+                restore(step, Path(step.call["restart"]["path"]))
+            return
         for entry in step.document["inputs"]:
             path = step.call["inputs"][f"{entry['step']}/{entry['port']}"]
             load_group(path, entry["names"], namespace, links=step.links)
     except Exception as error:
         _fail(step, error)
         raise
+
+
+def checkpoint(count: int) -> None:
+    """Keep what the first ``count`` cells of the step have made; called after them."""
+    from .checkpoints import keep  # noqa: PLC0415 - not there in a pod
+
+    (step,) = _current
+    with step.unrecorded():
+        keep(step, count)
 
 
 def save() -> None:
@@ -86,18 +122,35 @@ def save() -> None:
         OSError: If a file cannot be written.
     """
     (step,) = _current
+    if step.recording is not None:
+        step.recording.pause()
     try:
         _save(step)
     except Exception as error:
         _fail(step, error)
         raise
+    if step.recording is not None:
+        step.result["touched"] = step.recording.summary(step.document)
+        if step.document.get("tests"):
+            step.recording.resume()
     step.write_result()
+
+
+def end() -> None:
+    """Write result.json again, with what the tests touched; called after them."""
+    (step,) = _current
+    if step.recording is not None:
+        step.recording.pause()
+        step.result["touched"] = step.recording.summary(step.document)
+        step.write_result()
 
 
 def _save(step: Step) -> None:
     namespace = step.links.namespace
-    metrics, notes = read_metrics(step.document["metrics"], namespace)
-    step.result.update(metrics=metrics, notes=notes)
+    metrics = read_metrics(step.document["metrics"], namespace)
+    step.result["metrics"] = metrics.numbers
+    step.result["series"] = metrics.series
+    step.result["notes"] += metrics.notes
     for entry in step.document["outputs"]:
         try:
             facts = dump_group(

@@ -28,7 +28,7 @@ def dump_group(
         names: Names of the group; those that begin with ``@`` are hidden interpreter state.
         namespace: The user's global namespace. A name that it lacks is stored as absent.
         path: The file to write, atomically.
-        shared: Name -> index of the setup cell that defines the object, where ``links`` is None.
+        shared: As ``Links.register`` takes it, where ``links`` is None.
         links: Shared objects of this process, as they were registered after setup.
         baseline: What the interpreter's state was before the user's code; None takes it as it is.
 

@@ -54,6 +54,9 @@ of the other step, so that a workflow does not hold it once per step."""
 RUNTIME_INPUT: Final = "kernelpipe.runtime"
 RUNTIME_OUTPUT: Final = "run-runtime"
 
+_LOCAL_ONLY: Final = ("touched", "checkpoints")
+"""What the names of our runtime's modules begin with that only runs on this machine need."""
+
 _REPLACED: Final = "python3"
 """``kfp.local`` puts a path in place of this text wherever it stands."""
 
@@ -95,6 +98,8 @@ def runtime_part() -> str:
         ("cloudpickle", "cloudpickle"),
     ):
         for path in sorted(_directory(package).glob("*.py")):
+            if path.name.startswith(_LOCAL_ONLY):
+                continue
             source = path.read_text(encoding="utf-8")
             files[f"runtime/{target}/{path.name}"] = without_docstrings(source).encode()
     return pack(files)

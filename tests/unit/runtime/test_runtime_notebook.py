@@ -74,6 +74,21 @@ def test_build_step_notebook__no_values_given__has_the_cells_in_order() -> None:
     assert cells[0]["metadata"]["jupyter"] == {"source_hidden": True}
 
 
+def test_build_step_notebook__recorded_step_with_tests__ends_with_a_cell_of_ours() -> None:
+    """What the tests touch is known after them only."""
+    notebook = build_step_notebook(
+        document(), {"record": True}, step_directory="/run", runtime_directory="/run/rt"
+    )
+    plain = build_step_notebook(
+        document(tests=[]), {"record": True}, step_directory="/run", runtime_directory="/run/rt"
+    )
+
+    assert sources(notebook["cells"][-1:], "end") == [
+        '__import__("kernelpipe_runtime.step", fromlist=["end"]).end()'
+    ]
+    assert sources(plain["cells"], "end") == []
+
+
 def test_build_step_notebook__our_cells__bind_no_names() -> None:
     """They are expressions, with paths quoted."""
     places = "\"/run/it's\", '/run/rt'"

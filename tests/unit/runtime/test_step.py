@@ -48,9 +48,9 @@ class Notebook:
 def test_step__values_metrics_and_notes__are_written(tmp_path: Path) -> None:
     """The result tells what was stored and measured; the namespace holds the user's names only."""
     outputs = [{"port": "a", "names": ["a", "b"], "cells": {"a": 5}}]
-    notebook = Notebook(tmp_path, outputs=outputs, metrics=["acc", "best"])
+    notebook = Notebook(tmp_path, outputs=outputs, metrics=["acc", "best", "loss"])
     load()
-    notebook.run("a = b = [1]; acc = 0.5; best = 'knn'")
+    notebook.run("a = b = [1]; acc = 0.5; best = 'knn'; loss = [2, 1]")
 
     save()
 
@@ -58,11 +58,12 @@ def test_step__values_metrics_and_notes__are_written(tmp_path: Path) -> None:
     result = notebook.result()
     assert values["a"] is values["b"]
     assert result["metrics"] == {"acc": 0.5}
+    assert result["series"] == {"loss": [2, 1]}
     assert result["notes"] == ["'best' is no metric: it is a str, not a number"]
     assert result["error"] is None
     assert result["outputs"]["a"]["format"] == "pickle"
     assert result["outputs"]["a"]["type"] == "builtins.list"
-    assert set(notebook.namespace) == {"__name__", "__builtins__", "a", "b", "acc", "best"}
+    assert set(notebook.namespace) == {"__name__", "__builtins__", "a", "b", "acc", "best", "loss"}
 
 
 def test_step__inputs__override_setup_after_removal(tmp_path: Path) -> None:

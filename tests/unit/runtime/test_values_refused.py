@@ -356,5 +356,5 @@ def test_links__key_without_object_or_copy__fails_with_the_cell(tmp_path: Path) 
     links.register({"C": 2})
     dump_group(["c"], namespace, tmp_path / "v", links=links)
 
-    with pytest.raises(Exception, match="cell 2 defines no 'C' here, and no copy came along"):
+    with pytest.raises(Exception, match="setup defines no 'C' here, and no copy came along"):
         load_group(tmp_path / "v", ["c"], {"__name__": "__main__"})
