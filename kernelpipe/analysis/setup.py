@@ -99,7 +99,7 @@ def _with_names(
 def shared_definitions(
     setup: Iterable[PlacedCell], trees: Mapping[int, ast.Module], changed: set[str]
 ) -> dict[str, int]:
-    """Return name -> setup cell that binds it last, for all that setup binds by itself.
+    """Return name -> how many statements bind it, for all that setup binds by itself.
 
     Names in ``changed`` travel by value: a step changes what they stand for.
     """
@@ -108,7 +108,8 @@ def shared_definitions(
         tree = trees.get(placed.cell.index)
         if tree is None:
             continue
-        statements = [s for s in tree.body if not isinstance(s, ast.Import | ast.ImportFrom)]
-        for name in bound_names(statements).local:
-            found[name] = placed.cell.index
-    return {name: index for name, index in found.items() if name not in changed}
+        for statement in tree.body:
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                for name in bound_names([statement]).local:
+                    found[name] = found.get(name, 0) + 1
+    return {name: count for name, count in found.items() if name not in changed}

@@ -80,6 +80,7 @@ class StepBuilder:
             metrics=self._metrics(cells),
             removed=tuple(sorted(self.links.removed.get(name, ()))),
             shared_definitions=self._shared(setup_cells),
+            setup_names=tuple(sorted(self.links.setup_uses.get(name, ()))),
             modules=tuple(sorted(self._modules(cells, setup))),
             settings=declared.settings,
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from kernelpipe.compiler.derivations import Derivation, ParametersCell, read_parameters_cell
 from kernelpipe.compiler.task import Task, TaskInput, TaskOutput
+from kernelpipe.compiler.unpickling import follow_unpickled
 from kernelpipe.errors import CompileError
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole
@@ -40,7 +41,7 @@ def lower(pipeline: Pipeline) -> tuple[Task, ...]:
         for step, files in outputs.items()
     }
     cells = parameters_cells(pipeline)
-    return tuple(
+    return follow_unpickled(
         _lower_step(step, pipeline, outputs[step.name], ports, cells) for step in pipeline.steps
     )
 
@@ -136,6 +137,7 @@ def _lower_step(
         metrics=step.metrics,
         modules=step.modules,
         settings=step.settings,
+        setup_names=step.setup_names,
     )
 
 

@@ -59,6 +59,15 @@ def check_parameters(pipeline: Pipeline, given: Mapping[str, object]) -> dict[st
     }
 
 
+def find_parameter(pipeline: Pipeline, name: str) -> Parameter:
+    """Return the parameter with this name.
+
+    Raises:
+        UsageError: If there is none; the hint names those that there are.
+    """
+    return _find(pipeline, {parameter.name: parameter for parameter in pipeline.parameters}, name)
+
+
 def _find(pipeline: Pipeline, known: Mapping[str, Parameter], name: str) -> Parameter:
     if name in known:
         return known[name]

@@ -48,3 +48,5 @@ class Task:
     metrics: tuple[str, ...]
     modules: tuple[str, ...]
     settings: StepSettings
+    setup_names: tuple[str, ...] = ()
+    """What the step is known to use of its setup (see ``model.pipeline.Step``)."""

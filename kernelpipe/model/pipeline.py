@@ -131,8 +131,12 @@ class Step:
     removed: tuple[str, ...] = ()
     """Names that setup binds but that no longer exist where this step begins."""
     shared_definitions: tuple[tuple[str, int], ...] = ()
-    """(name, cell index) of functions and classes that setup defines, sorted: they travel by
-    name, so that every step has one object for each of them."""
+    """(name, number) of what setup defines, sorted: it travels by name, so that every step has one
+    object for each. The number counts the statements of setup that bind the name, so that cells
+    may be moved without making other objects of what earlier runs stored."""
+    setup_names: tuple[str, ...] = ()
+    """Names bound by setup that the step reads, sorted; functions and methods that it calls
+    through its inputs read them, too."""
     modules: tuple[str, ...] = ()
     """Full dotted names of the modules that the step's code and setup import."""
     settings: StepSettings = field(default_factory=StepSettings)
