@@ -91,6 +91,10 @@ class RunInterruptedError(RunError):
 
     exit_code = 130
 
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return "did you mean 'x'?" for the nearest of ``known``, or None when nothing is near."""

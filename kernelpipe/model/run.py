@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypedDict
 
 from kernelpipe.model.names import RunId, StepName
 
@@ -16,6 +17,67 @@ class RunState(Enum):
     FAILED = "FAILED"
     CANCELING = "CANCELING"
     CANCELED = "CANCELED"
+
+
+class CellUsage(TypedDict):
+    """What one cell of the source notebook took in its step; bytes are its own peak."""
+
+    cell: int
+    wall_s: float
+    cpu_s: float | None
+    peak_bytes: int | None
+
+
+class StepFacts(TypedDict, total=False):
+    """What is recorded about a step besides its state; every entry may be missing."""
+
+    result: str
+    """Id of the stored result that it made or used."""
+    made_in: str
+    """Id of the run that made that result, of a step that was found."""
+    made_at: float
+    """When it was made, in seconds since the epoch."""
+    started_s: float
+    """When the step was started, in seconds after the run's start."""
+    cell_count: int
+    """How many cells of the source notebook it executes, or did when it was made."""
+    attempts: int
+    cpu_s: float
+    peak_bytes: int
+    cells: list[CellUsage]
+    metrics: dict[str, float]
+    series: dict[str, list[float]]
+    """Metrics over time: metric name -> values in order."""
+    values: list[dict[str, object]]
+    """Per value file: port, digest in the store, bytes."""
+    reads: list[list[str | None]]
+    """[path, digest] of the files that it read, see ``model.result.FileState``."""
+    writes: list[list[str | None]]
+    engine: str
+    """What executed it: "forked" or "kernel"."""
+
+
+class RunFacts(TypedDict, total=False):
+    """What is recorded about a run besides its state; every entry may be missing."""
+
+    version: str
+    """kernelpipe's."""
+    notebook_sha256: str
+    git_commit: str
+    git_is_dirty: bool
+    given: list[str]
+    """Names of the parameters that the user gave; the others have their defaults."""
+    packages: dict[str, str]
+    """Distribution -> version, of what the steps import."""
+    python: str
+    resumes: str
+    """Id of the run that it continues."""
+    batch: str
+    """Id of its batch."""
+    point: int
+    """Its place in the batch, from zero."""
+    options: dict[str, object]
+    """The request, so that it can be continued: see ``backends.local.RunRequest``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +102,8 @@ class StepRun:
     duration_s: float | None = None
     notebook: str | None = None
     error: StepError | None = None
+    facts: str = "{}"
+    """JSON text of an object, see :class:`StepFacts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +136,5 @@ class Run:
     steps: tuple[StepRun, ...]
     reason: str | None = None
     """Why it failed or was stopped when no step says so, in the user's words."""
+    facts: str = "{}"
+    """JSON text of an object, see :class:`RunFacts`."""

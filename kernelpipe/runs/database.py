@@ -1,6 +1,9 @@
-"""The SQLite index of a run store: its schema, its migrations, its connections and their errors."""
+"""The SQLite index of a store: its schema, its migrations, its connections and their errors."""
 
-from contextlib import closing, contextmanager
+import os
+import threading
+import weakref
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +13,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+Access = Literal["create", "write", "read"]
+
+INDEX = "index.sqlite"
 BUSY_TIMEOUT_S = 30.0
 
 MIGRATIONS: tuple[str, ...] = (
@@ -44,51 +50,171 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (run_id, position)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE runs ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE runs ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+    UPDATE runs SET sequence = (
+        SELECT count(*) FROM runs AS earlier
+        WHERE (earlier.started_at, earlier.id) <= (runs.started_at, runs.id)
+    );
+    DROP INDEX runs_by_start;
+    CREATE UNIQUE INDEX runs_by_sequence ON runs (sequence);
+    ALTER TABLE steps ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+    CREATE INDEX steps_by_name ON steps (run_id, name);
+    CREATE TABLE results (
+        sequence INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        key TEXT NOT NULL,
+        source TEXT NOT NULL,
+        step TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        used_at REAL NOT NULL,
+        duration_s REAL NOT NULL,
+        facts TEXT NOT NULL
+    );
+    CREATE INDEX results_by_key ON results (key);
+    CREATE INDEX results_by_step ON results (source, step);
+    CREATE TABLE file_digests (
+        signature TEXT PRIMARY KEY,
+        digest TEXT NOT NULL,
+        noted_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """Scripts that lead from one schema version to the next; ``PRAGMA user_version`` counts those that
 a file has seen. A script is never changed after a release: a new one is appended."""
 
 
-@contextmanager
-def connection(
-    path: Path, access: Literal["create", "write", "read"]
-) -> "Iterator[sqlite3.Connection]":
-    """Open the index at ``path`` for one transaction that is kept when the block ends well.
+_shared: "weakref.WeakValueDictionary[Path, Index]" = weakref.WeakValueDictionary()
+_sharing = threading.Lock()
 
-    The rollback journal is kept on purpose: it works on network file systems and leaves one file.
 
-    Args:
-        path: The database file.
-        access: "create" also makes the file when it is missing; "read" waits for no other reader.
+def shared_index(path: Path) -> "Index":
+    """Return the index at ``path``: one object, so one connection, for all that use it here."""
+    with _sharing:
+        found = _shared.get(path)
+        if found is None:
+            found = _shared[path] = Index(path)
+        return found
 
-    Raises:
-        UsageError: If the file is not an index or was made by a newer kernelpipe.
-        RunError: If it cannot be read or written (disk full, locked for too long).
+
+class Index:
+    """The database file of a store and this process's connection to it; thread-safe.
+
+    The connection stays open between transactions: opening costs more than most of them. The
+    rollback journal is kept on purpose: it works on network file systems and leaves one file.
     """
-    import sqlite3  # noqa: PLC0415 - slow to import
 
-    mode = "rwc" if access == "create" else "rw"
-    try:
-        opened = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-        )
-        with closing(opened):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._opened: sqlite3.Connection | None = None
+        self._place: tuple[int, int, int] | None = None
+        self._closing: weakref.finalize[..., Index] | None = None
+
+    def exists(self) -> bool:
+        """Tell whether there is such a file; asking makes nothing."""
+        return self.path.exists()
+
+    @contextmanager
+    def transaction(self, access: Access) -> "Iterator[sqlite3.Connection]":
+        """Begin a transaction that is kept when the block ends well, else undone.
+
+        Threads take turns; a block must not begin another transaction of the same index.
+
+        Args:
+            access: "create" also makes the file when it is missing; "read" waits for no other
+                reader.
+
+        Raises:
+            UsageError: If the file is not an index or was made by a newer kernelpipe.
+            RunError: If it cannot be read or written (disk full, locked for too long).
+        """
+        import sqlite3  # noqa: PLC0415 - slow to import
+
+        try:
+            with self._lock:
+                opened = self._connect(access)
+                opened.execute("BEGIN" if access == "read" else "BEGIN IMMEDIATE")
+                try:
+                    yield opened
+                    opened.execute("COMMIT")
+                except BaseException:
+                    self._undo(opened)
+                    raise
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                raise UsageError(
+                    f"{self.path} is not a run index",
+                    hint="move the file away, or name another directory with --home",
+                ) from error
+            raise RunError(f"the run index {self.path} cannot be used: {error}") from error
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens another."""
+        with self._lock:
+            self._disconnect()
+
+    def _connect(self, access: Access) -> "sqlite3.Connection":
+        """Return the connection; a new one in a forked process, or when the file was replaced."""
+        if self._opened is not None and self._place == _place(self.path):
+            return self._opened
+        self._disconnect()
+        opened = _open(self.path, may_create=access == "create")
+        try:
             opened.execute("PRAGMA foreign_keys = ON")
             opened.execute("PRAGMA synchronous = NORMAL")
-            _migrate(opened, path)
-            opened.execute("BEGIN" if access == "read" else "BEGIN IMMEDIATE")
-            yield opened
-            opened.execute("COMMIT")
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-            raise UsageError(
-                f"{path} is not a run index",
-                hint="move the file away, or name another directory with --home",
-            ) from error
-        raise RunError(f"the run index {path} cannot be used: {error}") from error
+            _migrate(opened, self.path)
+        except BaseException:
+            opened.close()
+            raise
+        self._opened, self._place = opened, _place(self.path)
+        self._closing = weakref.finalize(self, _close, opened, os.getpid())
+        return opened
+
+    def _disconnect(self) -> None:
+        if self._closing is not None:
+            self._closing()
+        self._opened = self._place = self._closing = None
+
+    def _undo(self, opened: "sqlite3.Connection") -> None:
+        """Undo what was begun; a connection that cannot even do that is given up."""
+        import sqlite3  # noqa: PLC0415 - likewise
+
+        try:
+            if opened.in_transaction:
+                opened.execute("ROLLBACK")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self._disconnect()
+
+
+def _place(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells this process's connection to this file from others."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return os.getpid(), found.st_dev, found.st_ino
+
+
+def _open(path: Path, *, may_create: bool) -> "sqlite3.Connection":
+    import sqlite3  # noqa: PLC0415 - likewise
+
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={'rwc' if may_create else 'rw'}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _close(opened: "sqlite3.Connection", pid: int) -> None:
+    # A forked process must not close its parent's connection: SQLite forbids it.
+    if os.getpid() == pid:
+        opened.close()
 
 
 def _migrate(opened: "sqlite3.Connection", path: Path) -> None:

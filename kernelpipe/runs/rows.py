@@ -1,7 +1,7 @@
 """Runs and step runs as rows of the index, and back."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 _RUN_COLUMNS = (
     "id, pipeline, source, state, started_at, duration_s, notebook, parameters, metrics, reason,"
-    " owner_host, owner_boot, owner_pid, owner_start"
+    " facts, owner_host, owner_boot, owner_pid, owner_start"
 )
-_STEP_COLUMNS = "name, state, reason, is_cached, duration_s, notebook, error"
+_RUN_VALUES = 11
+"""How many of the columns describe the run; the others its owner."""
+_OWNER_FIELDS = ("host", "boot", "pid", "start")
+_STEP_COLUMNS = "name, state, reason, is_cached, duration_s, notebook, error, facts"
 
 
 def relative(path: str | None, directory: Path) -> str | None:
@@ -33,8 +36,9 @@ def insert_run(opened: "sqlite3.Connection", run: Run, owner: Owner) -> None:
     directory = Path(run.directory)
     opened.execute(
         "INSERT INTO runs (id, pipeline, source, state, reason, started_at, duration_s, notebook,"
-        " parameters, metrics, owner_host, owner_boot, owner_pid, owner_start)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " parameters, metrics, facts, owner_host, owner_boot, owner_pid, owner_start, sequence)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT coalesce(max(sequence), 0) + 1 FROM runs))",
         (
             run.id,
             run.pipeline,
@@ -46,6 +50,7 @@ def insert_run(opened: "sqlite3.Connection", run: Run, owner: Owner) -> None:
             relative(run.notebook, directory),
             run.parameters,
             _metrics_text(run.metrics),
+            run.facts,
             owner.host,
             owner.boot,
             owner.pid,
@@ -54,7 +59,7 @@ def insert_run(opened: "sqlite3.Connection", run: Run, owner: Owner) -> None:
     )
     opened.executemany(
         f"INSERT INTO steps (run_id, position, {_STEP_COLUMNS})"  # noqa: S608 - a constant
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (run.id, position, *_step_values(step, directory))
             for position, step in enumerate(run.steps)
@@ -69,7 +74,7 @@ def update_step(
     name, *values = _step_values(step, directory)
     opened.execute(
         "UPDATE steps SET state = ?, reason = ?, is_cached = ?, duration_s = ?, notebook = ?,"
-        " error = ? WHERE run_id = ? AND name = ?",
+        " error = ?, facts = ? WHERE run_id = ? AND name = ?",
         (*values, run_id, name),
     )
 
@@ -83,12 +88,17 @@ def update_run(  # noqa: PLR0913 - the columns that change
     ended_at: float | None,
     notebook: str | None,
     metrics: tuple[Metric, ...],
+    facts: str,
 ) -> None:
-    """Set what changes about a run; ``ended_at`` (seconds since the epoch) gives its duration."""
+    """Set what changes about a run.
+
+    ``ended_at`` (seconds since the epoch) gives its duration; ``facts`` (JSON text of an object)
+    are added to those that it has.
+    """
     opened.execute(
         "UPDATE runs SET state = ?, reason = ?, duration_s = max(0, ? - started_at), notebook = ?,"
-        " metrics = ? WHERE id = ?",
-        (state.value, reason, ended_at, notebook, _metrics_text(metrics), run_id),
+        " metrics = ?, facts = json_patch(facts, ?) WHERE id = ?",
+        (state.value, reason, ended_at, notebook, _metrics_text(metrics), facts, run_id),
     )
 
 
@@ -97,35 +107,51 @@ def select_runs(
     directory_of: Callable[[RunId], Path],
     *,
     only: RunId | None = None,
+    batch: str | None = None,
 ) -> tuple[tuple[Run, Owner], ...]:
-    """Return runs with their owners, the newest first; all of them, or the one ``only``."""
-    where, arguments = ("", ()) if only is None else (" WHERE id = ?", (only,))
+    """Return runs with their owners, those that were recorded last first.
+
+    All of them, the one ``only``, or those whose facts name ``batch``.
+    """
+    where, arguments = _restriction(only, batch)
     steps: dict[str, list[StepRun]] = {}
     found = opened.execute(
         f"SELECT run_id, {_STEP_COLUMNS} FROM steps"  # noqa: S608 - constants
-        f"{where.replace('id', 'run_id')} ORDER BY run_id, position",
+        f" WHERE run_id IN (SELECT id FROM runs{where}) ORDER BY run_id, position",
         arguments,
     )
     for run_id, *values in found:
         steps.setdefault(run_id, []).append(_step(values, directory_of(RunId(run_id))))
     found = opened.execute(
         f"SELECT {_RUN_COLUMNS} FROM runs{where}"  # noqa: S608 - constants
-        " ORDER BY started_at DESC, id DESC",
+        " ORDER BY sequence DESC",
         arguments,
     )
     return tuple(
         (
-            _run(values[:10], tuple(steps.get(values[0], ())), directory_of(RunId(values[0]))),
-            Owner(host=values[10], boot=values[11], pid=values[12], start=values[13]),
+            _run(values[:_RUN_VALUES], steps.get(values[0], ()), directory_of(RunId(values[0]))),
+            Owner(**dict(zip(_OWNER_FIELDS, values[_RUN_VALUES:], strict=True))),
         )
         for values in found
     )
 
 
-def _run(values: tuple[object, ...], steps: tuple[StepRun, ...], directory: Path) -> Run:
-    run_id, pipeline, source, state, started_at, duration_s, notebook, parameters, metrics, why = (
-        values
-    )
+def _restriction(only: RunId | None, batch: str | None) -> tuple[str, tuple[str, ...]]:
+    if only is not None:
+        return " WHERE id = ?", (only,)
+    if batch is not None:
+        return " WHERE json_extract(facts, '$.batch') = ?", (batch,)
+    return "", ()
+
+
+def delete_run(opened: "sqlite3.Connection", run_id: RunId) -> None:
+    """Remove a run and its steps."""
+    opened.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
+
+def _run(values: tuple[object, ...], steps: Sequence[StepRun], directory: Path) -> Run:
+    run_id, pipeline, source, state, started_at, duration_s, notebook, *others = values
+    parameters, metrics, why, facts = others
     return Run(
         id=RunId(str(run_id)),
         pipeline=str(pipeline),
@@ -137,13 +163,14 @@ def _run(values: tuple[object, ...], steps: tuple[StepRun, ...], directory: Path
         notebook=_absolute(notebook, directory),
         parameters=str(parameters),
         metrics=tuple(Metric(name=name, value=value) for name, value in json.loads(str(metrics))),
-        steps=steps,
+        steps=tuple(steps),
         reason=_text(why),
+        facts=str(facts),
     )
 
 
 def _step(values: list[object], directory: Path) -> StepRun:
-    name, state, reason, is_cached, duration_s, notebook, error = values
+    name, state, reason, is_cached, duration_s, notebook, error, facts = values
     return StepRun(
         name=StepName(str(name)),
         state=RunState(state),
@@ -152,6 +179,7 @@ def _step(values: list[object], directory: Path) -> StepRun:
         duration_s=_number(duration_s),
         notebook=_absolute(notebook, directory),
         error=None if error is None else StepError(**json.loads(str(error))),
+        facts=str(facts),
     )
 
 
@@ -164,6 +192,7 @@ def _step_values(step: StepRun, directory: Path) -> tuple[object, ...]:
         step.duration_s,
         relative(step.notebook, directory),
         None if step.error is None else json.dumps(asdict(step.error)),
+        step.facts,
     )
 
 

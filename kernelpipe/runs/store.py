@@ -1,23 +1,25 @@
 """The run store: one directory per run and an index of all runs and their steps."""
 
+import json
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kernelpipe.errors import RunError, UsageError, did_you_mean
+from kernelpipe.errors import RunError, UsageError
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Metric, Run, RunState, StepRun
+from kernelpipe.model.run import Metric, Run, RunFacts, RunState, StepRun
 from kernelpipe.runs import rows
-from kernelpipe.runs.database import connection
+from kernelpipe.runs.database import INDEX, shared_index
 from kernelpipe.runs.owner import current_owner, is_gone
+from kernelpipe.runs.references import find_run
 
 DEFAULT_HOME = ".kernelpipe"
-LATEST = "latest"
-OWNER_GONE = "the process ended without finishing"
-_UNFINISHED = (RunState.PENDING, RunState.RUNNING, RunState.CANCELING)
+OWNER_GONE = "lost: the process ended without finishing"
+UNFINISHED = (RunState.PENDING, RunState.RUNNING, RunState.CANCELING)
 _WRITABLE_HOME = "name a directory that can be written with --home"
 _ID_TRIES = 100
 
@@ -36,11 +38,17 @@ class RunStore:
 
     def __init__(self, home: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.home = home.absolute()
-        self._index = self.home / "index.sqlite"
+        self._index = shared_index(self.home / INDEX)
         self._clock = clock
 
     def create(
-        self, *, pipeline: str, source: Path, parameters: str, steps: Sequence[StepName]
+        self,
+        *,
+        pipeline: str,
+        source: Path,
+        parameters: str,
+        steps: Sequence[StepName],
+        facts: RunFacts | None = None,
     ) -> Run:
         """Record a new run of this process, RUNNING with every step PENDING; make its directory.
 
@@ -49,6 +57,7 @@ class RunStore:
             source: The source notebook.
             parameters: JSON text of name -> value.
             steps: In pipeline order.
+            facts: What else is known about it.
 
         Raises:
             UsageError: If the home cannot be made or written.
@@ -76,15 +85,21 @@ class RunStore:
             parameters=parameters,
             metrics=(),
             steps=tuple(StepRun(name=name, state=RunState.PENDING) for name in steps),
+            facts=json.dumps(facts or {}),
         )
-        with connection(self._index, "write") as opened:
+        with self._index.transaction("write") as opened:
             rows.insert_run(opened, run, current_owner())
         return run
 
-    def record_step(self, run_id: RunId, step: StepRun) -> None:
-        """Replace what is recorded about one step of a run."""
-        with connection(self._index, "write") as opened:
-            rows.update_step(opened, run_id, step, directory=self._directory(run_id))
+    def record_steps(self, run_id: RunId, steps: Iterable[StepRun]) -> None:
+        """Replace what is recorded about some steps of a run.
+
+        That costs hardly more than one step does: most of the time goes into waiting for the disk.
+        """
+        directory = self.directory(run_id)
+        with self._index.transaction("write") as opened:
+            for step in steps:
+                rows.update_step(opened, run_id, step, directory=directory)
 
     def record_run(
         self,
@@ -94,11 +109,15 @@ class RunStore:
         notebook: Path | None = None,
         metrics: Sequence[Metric] = (),
         reason: str | None = None,
+        facts: RunFacts | None = None,
     ) -> Run:
-        """Record the state of a run and return all of it; a final state sets its duration."""
-        ended_at = None if state in _UNFINISHED else self._clock()
-        directory = self._directory(run_id)
-        with connection(self._index, "write") as opened:
+        """Record the state of a run and return all of it; a final state sets its duration.
+
+        ``facts`` are added to what was known.
+        """
+        ended_at = None if state in UNFINISHED else self._clock()
+        directory = self.directory(run_id)
+        with self._index.transaction("write") as opened:
             rows.update_run(
                 opened,
                 run_id,
@@ -107,17 +126,24 @@ class RunStore:
                 ended_at=ended_at,
                 notebook=rows.relative(None if notebook is None else str(notebook), directory),
                 metrics=tuple(metrics),
+                facts=json.dumps(facts or {}),
             )
-            return rows.select_runs(opened, self._directory, only=run_id)[0][0]
+            return rows.select_runs(opened, self.directory, only=run_id)[0][0]
 
-    def list_runs(self) -> tuple[Run, ...]:
-        """Return every run, the newest first; () when there is no home yet."""
+    def list_runs(self, *, batch: str | None = None) -> tuple[Run, ...]:
+        """Return the runs, those that began last first; () when there is no home yet.
+
+        The order is that of recording, whatever the clock said.
+
+        Args:
+            batch: Only the runs of the batch with this id.
+        """
         if not self._index.exists():
             return ()
-        with connection(self._index, "read") as opened:
-            found = rows.select_runs(opened, self._directory)
+        with self._index.transaction("read") as opened:
+            found = rows.select_runs(opened, self.directory, batch=batch)
         return tuple(
-            _ended(run) if run.state in _UNFINISHED and is_gone(owner) else run
+            _ended(run) if run.state in UNFINISHED and is_gone(owner) else run
             for run, owner in found
         )
 
@@ -125,35 +151,39 @@ class RunStore:
         """Return one run.
 
         Args:
-            reference: A run id, the beginning of exactly one run id, or "latest".
+            reference: See :func:`kernelpipe.runs.references.find_run`.
 
         Raises:
             UsageError: If no run or more than one is meant.
         """
-        runs = self.list_runs()
-        if not runs:
-            raise UsageError(
-                f"there are no runs in {self.home}",
-                hint="--home names the directory where runs are kept",
-            )
-        if reference == LATEST:
-            return runs[0]
-        found = [run for run in runs if reference and run.id.startswith(reference)]
-        exact = [run for run in found if run.id == reference]
-        if len(exact or found) == 1:
-            return (exact or found)[0]
-        if found:
-            raise UsageError(
-                f"{len(found)} runs begin with '{reference}'",
-                hint=f"for example {found[0].id} and {found[1].id}",
-            )
-        raise UsageError(
-            f"there is no run '{reference}' in {self.home}",
-            hint=did_you_mean(reference, [LATEST, *(run.id for run in runs)])
-            or f"the latest run is {runs[0].id}",
-        )
+        return find_run(self.list_runs(), reference, home=self.home)
 
-    def _directory(self, run_id: RunId) -> Path:
+    def remove(self, run_id: RunId) -> None:
+        """Remove a run's record and its directory.
+
+        Raises:
+            UsageError: If the run is still going, or its directory cannot be removed.
+        """
+        run = self.load(run_id)
+        if run.state in UNFINISHED:
+            raise UsageError(
+                f"run {run.id} is still {run.state.value}", hint="stop it, or wait until it ends"
+            )
+        # The record goes last: what is left of a removal that was cut short can be removed again.
+        try:
+            shutil.rmtree(self.directory(run.id))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise UsageError(
+                f"the files of run {run.id} cannot be removed: {error}",
+                hint="make the directory writable and remove the run again",
+            ) from error
+        with self._index.transaction("write") as opened:
+            rows.delete_run(opened, run.id)
+
+    def directory(self, run_id: RunId) -> Path:
+        """Return where the files of a run are."""
         return self.home / "runs" / run_id
 
     def _prepare(self) -> None:
@@ -167,14 +197,14 @@ class RunStore:
         if not os.access(self.home, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", str(self.home))
         # The index is made here, so that a home on which SQLite cannot work is refused, too.
-        with connection(self._index, "create"):
+        with self._index.transaction("create"):
             pass
-        self._index.chmod(0o600)
+        self._index.path.chmod(0o600)
 
     def _claim_directory(self, started_at: float) -> Path:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(started_at))
         for _ in range(_ID_TRIES):
-            directory = self._directory(RunId(f"{stamp}-{secrets.token_hex(2)}"))
+            directory = self.directory(RunId(f"{stamp}-{secrets.token_hex(2)}"))
             try:
                 directory.mkdir(mode=0o700)
             except FileExistsError:

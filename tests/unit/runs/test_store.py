@@ -14,9 +14,9 @@ import pytest
 
 from kernelpipe.errors import RunError, UsageError
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Metric, Run, RunState, StepError, StepRun
-from kernelpipe.runs import RunStore, default_home
-from kernelpipe.runs.database import MIGRATIONS
+from kernelpipe.model.run import Metric, Run, RunFacts, RunState, StepError, StepRun
+from kernelpipe.runs import RunStore, database, default_home
+from kernelpipe.runs.database import MIGRATIONS, shared_index
 
 NOON = 1795262400.0  # 2026-11-21 12:00:00 UTC
 
@@ -95,7 +95,7 @@ def test_record__states_change__load_returns_the_last_ones(tmp_path: Path) -> No
         error=StepError(cell_index=3, line=1, ename="ValueError", evalue="no"),
     )
 
-    runs.record_step(run.id, failed)
+    runs.record_steps(run.id, [failed])
     recorded = runs.record_run(
         run.id,
         RunState.FAILED,
@@ -137,12 +137,165 @@ def test_home__was_moved__paths_inside_follow(tmp_path: Path) -> None:
     assert found.notebook == str(tmp_path / "new" / "runs" / run.id / "n.ipynb")
 
 
-def test_list_runs__several__are_sorted_newest_first(tmp_path: Path) -> None:
-    """The clock decides, not the order of recording."""
-    second = create(tmp_path, at=NOON + 60)
-    first = create(tmp_path, at=NOON)
+def test_list_runs__clock_was_set_back__are_in_the_order_of_recording(tmp_path: Path) -> None:
+    """The order of recording decides, not the clock; "latest" is what began last."""
+    first = create(tmp_path, at=NOON + 60)
+    second = create(tmp_path, at=NOON)
 
     assert [run.id for run in RunStore(tmp_path).list_runs()] == [second.id, first.id]
+    assert RunStore(tmp_path).load("latest").id == second.id
+
+
+def test_list_runs__of_a_batch__are_only_those(tmp_path: Path) -> None:
+    """Runs that belong to no batch or to another are left out, with their steps."""
+    runs = RunStore(tmp_path)
+    made = [
+        runs.create(
+            pipeline="churn",
+            source=tmp_path / "churn.ipynb",
+            parameters="{}",
+            steps=[StepName("a")],
+            facts=facts,
+        )
+        for facts in (RunFacts(batch="b1"), RunFacts(), RunFacts(batch="b2"), RunFacts(batch="b1"))
+    ]
+
+    assert runs.list_runs(batch="b1") == (made[3], made[0])
+
+
+def test_list_runs__index_of_the_first_schema__gets_its_order_from_the_clock(
+    tmp_path: Path,
+) -> None:
+    """What was recorded before there was a sequence is sorted by start."""
+    with sqlite3.connect(tmp_path / "index.sqlite") as opened:
+        for statement in MIGRATIONS[0].split(";"):
+            opened.execute(statement)
+        opened.executemany(
+            "INSERT INTO runs VALUES (?, 'p', 's', 'SUCCEEDED', NULL, ?, 1, NULL, '{}', '[]',"
+            " 'h', 'b', 1, '1')",
+            [("r2", 20.0), ("r1", 10.0), ("r3", 30.0)],
+        )
+        opened.execute("PRAGMA user_version = 1")
+    opened.close()
+
+    assert [run.id for run in RunStore(tmp_path).list_runs()] == ["r3", "r2", "r1"]
+
+
+def test_remove__finished_run__is_gone_with_its_directory(tmp_path: Path) -> None:
+    """Other runs stay."""
+    runs = RunStore(tmp_path)
+    kept, removed = create(tmp_path), create(tmp_path)
+    runs.record_run(removed.id, RunState.SUCCEEDED)
+    Path(removed.directory, "log.txt").touch(mode=0o444)
+
+    runs.remove(removed.id)
+
+    assert [run.id for run in runs.list_runs()] == [kept.id]
+    assert not Path(removed.directory).exists()
+    assert Path(kept.directory).is_dir()
+
+
+def test_remove__run_is_going__is_refused(tmp_path: Path) -> None:
+    """Its process would lose the files that it writes."""
+    run = create(tmp_path)
+
+    with pytest.raises(UsageError, match=rf"run {run.id} is still RUNNING"):
+        RunStore(tmp_path).remove(run.id)
+
+    assert Path(run.directory).is_dir()
+
+
+def test_remove__directory_is_gone_already__removes_the_record(tmp_path: Path) -> None:
+    """As after a removal that was cut short."""
+    runs = RunStore(tmp_path)
+    run = create(tmp_path)
+    runs.record_run(run.id, RunState.FAILED)
+    Path(run.directory).rmdir()
+
+    runs.remove(run.id)
+
+    assert runs.list_runs() == ()
+
+
+def test_record_steps__index_was_replaced__goes_into_the_new_one(tmp_path: Path) -> None:
+    """The connection that is kept open belongs to a file, not to a name."""
+    create(tmp_path / "a")
+    other = create(tmp_path / "b")
+    runs = RunStore(tmp_path / "a")
+    runs.list_runs()
+    (tmp_path / "b" / "index.sqlite").replace(tmp_path / "a" / "index.sqlite")
+
+    runs.record_steps(other.id, [StepRun(name=StepName("a"), state=RunState.SUCCEEDED)])
+
+    assert [step.state for step in runs.load(other.id).steps] == [
+        RunState.SUCCEEDED,
+        RunState.PENDING,
+    ]
+
+
+def test_record_steps__process_was_forked__uses_a_connection_of_its_own(tmp_path: Path) -> None:
+    """SQLite forbids to carry one into a child."""
+    run = create(tmp_path)
+    runs = RunStore(tmp_path)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            runs.record_steps(run.id, [StepRun(name=StepName("a"), state=RunState.SKIPPED)])
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+    runs.record_steps(run.id, [StepRun(name=StepName("b"), state=RunState.FAILED)])
+
+    assert [step.state for step in runs.load(run.id).steps] == [RunState.SKIPPED, RunState.FAILED]
+
+
+def test_record_steps__several__are_all_recorded(tmp_path: Path) -> None:
+    """In one transaction."""
+    run = create(tmp_path, steps=("a", "b", "c"))
+    done = [StepRun(name=StepName(name), state=RunState.SUCCEEDED) for name in ("c", "a")]
+
+    RunStore(tmp_path).record_steps(run.id, done)
+
+    assert RunStore(tmp_path).load(run.id).steps == (done[1], run.steps[1], done[0])
+
+
+def test_record_steps__index_is_locked__says_so_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And works again when it is free."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    run = create(tmp_path)
+    runs = RunStore(tmp_path)
+    other = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(RunError, match=r"index.sqlite cannot be used: database is locked"):
+        runs.record_steps(run.id, [run.steps[0]])
+
+    other.close()
+    runs.record_steps(run.id, [run.steps[0]])
+    assert runs.load(run.id) == run
+
+
+def test_record_steps__disk_is_full__says_so_and_the_store_stays_readable(tmp_path: Path) -> None:
+    """What was recorded before is still there, and recording works again with space."""
+    run = create(tmp_path)
+    runs = RunStore(tmp_path)
+    index = shared_index(tmp_path / "index.sqlite")
+    with index.transaction("read") as opened:
+        pages = opened.execute("PRAGMA page_count").fetchone()[0]
+    with index.transaction("write") as opened:
+        opened.execute(f"PRAGMA max_page_count = {pages}")
+    big = StepRun(name=StepName("a"), state=RunState.FAILED, reason="x" * 100_000)
+
+    with pytest.raises(RunError, match=r"index.sqlite cannot be used: database or disk is full"):
+        runs.record_steps(run.id, [big])
+
+    assert runs.load(run.id) == run
+    index.close()
+    runs.record_steps(run.id, [big])
+    assert runs.load(run.id).steps[0] == big
 
 
 def test_list_runs__no_home__is_empty_and_makes_nothing(tmp_path: Path) -> None:
@@ -156,14 +309,14 @@ def test_load__owner_is_gone__reports_a_failed_run(tmp_path: Path, state: RunSta
     """Nobody could record how it ended, so what was unfinished is told as it is."""
     run = create(tmp_path, steps=("a", "b", "c"))
     runs = RunStore(tmp_path)
-    runs.record_step(run.id, StepRun(name=StepName("a"), state=RunState.SUCCEEDED))
-    runs.record_step(run.id, StepRun(name=StepName("b"), state=RunState.RUNNING))
+    runs.record_steps(run.id, [StepRun(name=StepName("a"), state=RunState.SUCCEEDED)])
+    runs.record_steps(run.id, [StepRun(name=StepName("b"), state=RunState.RUNNING)])
     runs.record_run(run.id, state)
     forget_owner(tmp_path, pid=ended_pid())
 
     found = runs.load(run.id)
 
-    gone = "the process ended without finishing"
+    gone = "lost: the process ended without finishing"
     assert (found.state, found.reason) == (RunState.FAILED, gone)
     assert [(step.state, step.reason) for step in found.steps] == [
         (RunState.SUCCEEDED, None),
@@ -290,17 +443,17 @@ def test_list_runs__index_of_a_newer_kernelpipe__is_refused(tmp_path: Path) -> N
         opened.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     opened.close()
 
-    with pytest.raises(UsageError, match=r"newer kernelpipe \(schema 2, this one knows 1\)"):
+    with pytest.raises(UsageError, match=r"newer kernelpipe \(schema 3, this one knows 2\)"):
         RunStore(tmp_path).list_runs()
 
 
-def test_record_step__index_was_removed__says_so(tmp_path: Path) -> None:
+def test_record_steps__index_was_removed__says_so(tmp_path: Path) -> None:
     """The run cannot be recorded any more: exit code 5."""
     run = create(tmp_path)
     (tmp_path / "index.sqlite").unlink()
 
     with pytest.raises(RunError, match="cannot be used: unable to open"):
-        RunStore(tmp_path).record_step(run.id, run.steps[0])
+        RunStore(tmp_path).record_steps(run.id, [run.steps[0]])
 
 
 def test_create__many_at_once__all_are_recorded(tmp_path: Path) -> None:
