@@ -6,13 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kernelpipe.backends.local.files import write_json
 from kernelpipe.backends.local.kernels import Kernel
+from kernelpipe.backends.local.memory_limit import (
+    MemoryLimit,
+    Usage,
+    cpu_seconds,
+    forget_peak,
+    peak_bytes,
+)
+from kernelpipe.backends.local.saves import Saves
 from kernelpipe.backends.local.steplog import StepLog
+from kernelpipe.model.run import CellUsage
 
 EXECUTED = "executed.ipynb"
 KERNEL_LOG = "kernel.log"
@@ -24,8 +32,6 @@ _AUTOSAVE_EVERY_S = 5
 _IOPUB_TIMEOUT_S = 120
 """How long outputs may lag behind the reply; papermill's 4 s lose the outputs of busy machines."""
 _STARTUP_TIMEOUT_S = 120
-_SAVE_SHARE = 0.1
-"""Saves between cells take at most this part of the time, however big the outputs are."""
 
 # Heard by whoever configures logging; not printed when nobody does: run_pipeline reports it all.
 _log = logging.getLogger(__name__)
@@ -55,6 +61,11 @@ class Ending:
     evalue: str = ""
     kernel_end: str | None = None
     """How the kernel's process ended ("" if unknown) when it did before it should; else None."""
+    usage: Usage | None = None
+    cells: tuple[CellUsage, ...] = ()
+    """What the source cells used that were executed to their end, in that order."""
+    memory: int | None = None
+    """Bytes that were in use when it was ended for exceeding its limit; None if it was not."""
 
 
 class Session:
@@ -63,7 +74,7 @@ class Session:
     The other methods may be called from any thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the facts of a step, by name
         self,
         directory: Path,
         *,
@@ -71,6 +82,9 @@ class Session:
         working_directory: Path,
         env: Mapping[str, str],
         on_cell: Callable[[int], None],
+        on_cell_started: Callable[[int], None] | None = None,
+        memory_bytes: int | None = None,
+        take_kernel: Callable[[], Kernel] | None = None,
     ) -> None:
         """Prepare; nothing starts.
 
@@ -80,12 +94,18 @@ class Session:
             working_directory: Of the kernel.
             env: Added to this process's environment.
             on_cell: Called with the source notebook's cell index after a cell was executed.
+            on_cell_started: Likewise, before it is.
+            memory_bytes: How much the step's processes may use together, None for no limit.
+            take_kernel: Gives a kernel, maybe one that was started before; None makes a new one.
         """
         self._directory = directory
         self._kernel_name = kernel
         self._working_directory = working_directory
         self._env = env
         self._on_cell = on_cell
+        self._on_cell_started = on_cell_started
+        self._memory_bytes = memory_bytes
+        self._take_kernel = take_kernel or (lambda: Kernel(kernel))
         self._lock = threading.Lock()
         self._kernel: Kernel | None = None
         self._client: Any = None
@@ -94,6 +114,7 @@ class Session:
         self._current: int | None = None
         self._kernel_end = ""
         self._error: Mapping[str, Any] | None = None
+        self._meter = _Meter()
 
     def interrupt(self) -> None:
         """Stop the running cell with KeyboardInterrupt and start no further one."""
@@ -114,6 +135,23 @@ class Session:
             KernelStartError: If there is no kernel to execute it.
             OSError: If the step's files cannot be written.
         """
+        started_at = time.monotonic()
+        limit = MemoryLimit(self._memory_bytes, group=self._group, kill=self._kill_group)
+        with limit:
+            ending = self._execute()
+        return replace(
+            ending,
+            usage=Usage(
+                engine="kernel",
+                wall_s=time.monotonic() - started_at,
+                cpu_s=self._meter.cpu_s,
+                peak_bytes=self._meter.peak_bytes,
+            ),
+            cells=tuple(self._meter.cells),
+            memory=limit.exceeded if ending.kernel_end is not None else None,
+        )
+
+    def _execute(self) -> Ending:
         import papermill
         from nbclient.exceptions import DeadKernelError
         from papermill.engines import papermill_engines
@@ -157,7 +195,7 @@ class Session:
         from nbclient.exceptions import DeadKernelError
         from papermill.engines import NotebookExecutionManager
 
-        saves = _Saves(notebook, self._directory / EXECUTED)
+        saves = Saves(notebook, self._directory / EXECUTED)
         manager = NotebookExecutionManager(
             notebook, progress_bar=False, autosave_cell_every=_AUTOSAVE_EVERY_S
         )
@@ -194,6 +232,7 @@ class Session:
                 stderr_file=log,
                 on_notebook_start=lambda **_: self._note_ready(kernel),
                 on_cell_start=lambda cell, cell_index: self._start_cell(log, cell, cell_index),
+                on_cell_execute=lambda cell, **_: self._begin_cell(cell),
                 on_cell_executed=lambda cell, **_: self._finish_cell(cell),
                 on_cell_error=lambda cell, execute_reply, **_: self._note_error(
                     log, cell, execute_reply["content"]
@@ -216,7 +255,7 @@ class Session:
     @contextmanager
     def _started_kernel(self) -> Iterator[Kernel]:
         """Make a kernel that the stopping methods can reach; leave nothing of it behind."""
-        kernel = Kernel(self._kernel_name)
+        kernel = self._take_kernel()
         with self._lock:
             self._kernel = kernel
         try:
@@ -226,6 +265,20 @@ class Session:
                 self._kernel = None
             self._kernel_end = kernel.describe_end()
             kernel.close()
+            kernel.keep_log(self._directory / KERNEL_LOG)
+
+    def _group(self) -> int | None:
+        with self._lock:
+            return None if self._kernel is None else self._kernel.group
+
+    def _pid(self) -> int | None:
+        with self._lock:
+            return None if self._kernel is None else self._kernel.pid
+
+    def _kill_group(self) -> None:
+        with self._lock:
+            if self._kernel is not None:
+                self._kernel.kill()
 
     def _stop(self, signal_kernel: Callable[[Kernel], None]) -> None:
         with self._lock:
@@ -244,11 +297,17 @@ class Session:
         if self._is_stopping:
             raise StepStoppedError
         self._current = cell_index
+        log.cell(cell_title(cell))
+
+    def _begin_cell(self, cell: Any) -> None:
         source = source_cell(cell)
-        log.cell(f"cell {source}" if source is not None else _role(cell))
+        self._meter.begin(self._pid())
+        if source is not None and self._on_cell_started is not None:
+            self._on_cell_started(source)
 
     def _finish_cell(self, cell: Any) -> None:
         source = source_cell(cell)
+        self._meter.finish(source)
         if source is not None:
             self._on_cell(source)
 
@@ -272,8 +331,51 @@ def source_cell(cell: Mapping[str, Any]) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _role(cell: Mapping[str, Any]) -> str:
+def cell_title(cell: Mapping[str, Any]) -> str:
+    """Return how a step notebook's cell is called in the log: "cell 5", or its role."""
+    source = source_cell(cell)
+    if source is not None:
+        return f"cell {source}"
     return str(cell["metadata"].get("kernelpipe", {}).get("role", "cell"))
+
+
+class _Meter:
+    """Measures, from outside, what the cells of one kernel use."""
+
+    def __init__(self) -> None:
+        self.cells: list[CellUsage] = []
+        self.cpu_s: float | None = None
+        """Of the kernel until its last cell ended."""
+        self.peak_bytes: int | None = None
+        self._pid: int | None = None
+        self._started_at = 0.0
+        self._cpu_s: float | None = None
+
+    def begin(self, pid: int | None) -> None:
+        """Begin with a cell that the process ``pid`` executes."""
+        self._pid = pid
+        if pid is not None:
+            self._note_peak(pid)
+            forget_peak(pid)
+            self._cpu_s = cpu_seconds(pid)
+        self._started_at = time.monotonic()
+
+    def finish(self, source: int | None) -> None:
+        """End with the cell; ``source`` is its index in the source notebook, if it has one."""
+        if self._pid is None:
+            return
+        wall_s = time.monotonic() - self._started_at
+        before, self.cpu_s = self._cpu_s, cpu_seconds(self._pid)
+        cpu_s = None if self.cpu_s is None or before is None else self.cpu_s - before
+        peak = self._note_peak(self._pid)
+        if source is not None:
+            self.cells.append(CellUsage(cell=source, wall_s=wall_s, cpu_s=cpu_s, peak_bytes=peak))
+
+    def _note_peak(self, pid: int) -> int | None:
+        peak = peak_bytes(pid)
+        if peak is not None:
+            self.peak_bytes = max(peak, self.peak_bytes or 0)
+        return peak
 
 
 class _Engine:
@@ -290,27 +392,6 @@ class _Engine:
         """Return the kernel's name."""
         del nb
         return name
-
-
-class _Saves:
-    """Writes the notebook whenever papermill asks, unless that would slow the step down."""
-
-    def __init__(self, notebook: Any, path: Path) -> None:
-        self._notebook = notebook
-        self._path = path
-        self._next_at = 0.0
-
-    def __call__(self, **_: object) -> None:
-        """Write the notebook if enough time has passed since the last time."""
-        if time.monotonic() >= self._next_at:
-            self.save_now()
-
-    def save_now(self) -> None:
-        """Write the notebook."""
-        started_at = time.monotonic()
-        write_json(self._notebook, self._path)
-        ended_at = time.monotonic()
-        self._next_at = ended_at + (ended_at - started_at) / _SAVE_SHARE
 
 
 @contextmanager
