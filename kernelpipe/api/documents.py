@@ -11,10 +11,14 @@ from kernelpipe.model.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from kernelpipe.model.pipeline import Edge, Pipeline, Step
-    from kernelpipe.model.run import Run, StepRun
+    from kernelpipe.model.run import Run, RunFacts, StepFacts, StepRun
     from kernelpipe.model.settings import StepSettings
+    from kernelpipe.runs.comparing import CellChange, Comparison, ValueChange
 
 JsonObject = dict[str, object]
+
+_DETAILS = {"parameters", "given", "steps", "python", "packages", "notebook_sha256"}
+"""What a run's document has and its line in a list has not."""
 
 
 def to_json(document: object) -> str:
@@ -105,7 +109,8 @@ def _edge_document(edge: "Edge") -> JsonObject:
 
 
 def run_document(run: "Run") -> JsonObject:
-    """Return a run with its steps."""
+    """Return a run with its steps; what was not recorded is None."""
+    facts: RunFacts = json.loads(run.facts)
     return {
         "run_id": run.id,
         "state": run.state.value,
@@ -116,20 +121,38 @@ def run_document(run: "Run") -> JsonObject:
         "duration_s": run.duration_s,
         "notebook": run.notebook,
         "dir": run.directory,
+        "version": facts.get("version"),
+        "git": None
+        if "git_commit" not in facts
+        else {"commit": facts["git_commit"], "dirty": facts.get("git_is_dirty")},
+        "resumes": facts.get("resumes"),
+        "batch": facts.get("batch"),
+        "point": facts.get("point"),
         "parameters": json.loads(run.parameters),
+        "given": facts.get("given"),
         "metrics": {metric.name: metric.value for metric in run.metrics},
         "steps": [_step_run_document(step) for step in run.steps],
+        "python": facts.get("python"),
+        "packages": facts.get("packages"),
+        "notebook_sha256": facts.get("notebook_sha256"),
     }
 
 
 def _step_run_document(step: "StepRun") -> JsonObject:
+    facts: StepFacts = json.loads(step.facts)
     error = step.error
     return {
         "name": step.name,
         "state": step.state.value,
         "cached": step.is_cached,
+        "made_in": facts.get("made_in"),
+        "result": facts.get("result"),
         "reason": step.reason,
         "duration_s": step.duration_s,
+        "cpu_s": facts.get("cpu_s"),
+        "peak_bytes": facts.get("peak_bytes"),
+        "attempts": facts.get("attempts"),
+        "engine": facts.get("engine"),
         "notebook": step.notebook,
         "error": None
         if error is None
@@ -139,13 +162,70 @@ def _step_run_document(step: "StepRun") -> JsonObject:
             "ename": error.ename,
             "evalue": error.evalue,
         },
+        "cells": facts.get("cells"),
+        "reads": None
+        if "reads" not in facts
+        else [{"path": path, "digest": digest} for path, digest in facts["reads"]],
     }
 
 
 def run_summary_document(run: "Run") -> JsonObject:
     """Return a run as it stands in a list: without parameters and steps."""
     document = run_document(run)
-    return {key: value for key, value in document.items() if key not in {"parameters", "steps"}}
+    return {key: value for key, value in document.items() if key not in _DETAILS}
+
+
+def comparison_document(comparison: "Comparison") -> JsonObject:
+    """Return what differs between two runs; parts in which nothing differs are left out."""
+    found: JsonObject = {"before": comparison.before, "after": comparison.after}
+    for name in ("source", "state"):
+        change: ValueChange | None = getattr(comparison, name)
+        if change is not None:
+            found[name] = {"before": change.before, "after": change.after}
+    for name in ("steps", "files", "packages", "versions"):
+        changes: tuple[ValueChange, ...] = getattr(comparison, name)
+        if changes:
+            found[name] = [_plain(change) for change in changes]
+    if comparison.parameters:
+        found["parameters"] = [
+            {"name": c.name} | _json_values(before=c.before, after=c.after)
+            for c in comparison.parameters
+        ]
+    if comparison.metrics:
+        found["metrics"] = [
+            {
+                "name": m.name,
+                "before": m.before,
+                "after": m.after,
+                "delta": m.delta,
+                "percent": m.percent,
+            }
+            for m in comparison.metrics
+        ]
+    if comparison.cells:
+        found["cells"] = [_cell_change_document(cell) for cell in comparison.cells]
+    if comparison.outputs:
+        found["outputs"] = [_plain(change) for change in comparison.outputs]
+    if comparison.unknown:
+        found["not_compared"] = list(comparison.unknown)
+    return found
+
+
+def _json_values(**texts: str | None) -> JsonObject:
+    """Return the values that are there: null stands for itself, not for a missing one."""
+    return {name: json.loads(text) for name, text in texts.items() if text is not None}
+
+
+def _cell_change_document(cell: "CellChange") -> JsonObject:
+    return {
+        "before": cell.before,
+        "after": cell.after,
+        "diff": cell.diff,
+        "moved": cell.is_moved,
+        "tags": None
+        if cell.tags is None
+        else {"before": cell.tags.before, "after": cell.tags.after},
+    }
 
 
 def error_document(error: KernelpipeError) -> JsonObject:

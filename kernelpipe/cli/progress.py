@@ -1,72 +1,41 @@
 """Show how a run goes: a bar on a terminal, lines elsewhere."""
 
+import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from kernelpipe.backends.local.reporting import LenientStream, PlainReporter, describe_step
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Run, StepRun
+from kernelpipe.model.run import Run, StepFacts, StepRun
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+_MOST_STEPS = 3
 
-def choose_reporter(stream: TextIO) -> "LineReporter | BarReporter":
+
+def choose_reporter(stream: TextIO) -> "PlainReporter | BarReporter":
     """Return a reporter that suits ``stream``."""
-    return BarReporter(stream) if stream.isatty() else LineReporter(stream)
-
-
-class LineReporter:
-    """Writes a line when the run starts, and when a step starts or ends.
-
-    ``run`` is the run once it has ended.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self.run: Run | None = None
-        self._stream = stream
-
-    def run_started(
-        self, run_id: RunId, directory: Path, steps: tuple[StepName, ...], cells_total: int
-    ) -> None:
-        """Write the run's id and size."""
-        del directory  # the report at the end names it
-        self._write(f"run {run_id}: {len(steps)} steps, {cells_total} cells")
-
-    def step_started(self, step: StepName) -> None:
-        """Write that the step starts."""
-        self._write(f"{step}: started")
-
-    def cell_finished(self, step: StepName, cell_index: int) -> None:
-        """Write nothing: a line per cell would hide the steps."""
-
-    def step_finished(self, step: StepRun) -> None:
-        """Write the step's state, how long it took, and why it is not SUCCEEDED."""
-        self._write(describe_step(step))
-
-    def message(self, text: str) -> None:
-        """Write the text."""
-        self._write(text)
-
-    def run_finished(self, run: Run) -> None:
-        """Write nothing: the command prints its report."""
-        self.run = run
-
-    def _write(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
+    return BarReporter(stream) if LenientStream(stream).isatty() else PlainReporter(stream)
 
 
 class BarReporter:
-    """Draws one bar over all cells of the run, with the steps that run now beside it.
+    """Draws one bar over all cells of the run, with the steps and cells that run now beside it.
 
     ``run`` is the run once it has ended.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.time) -> None:
         self.run: Run | None = None
-        self._stream = stream
+        self._stream = LenientStream(stream)
+        self._clock = clock
         self._bar: tqdm[NoReturn] | None = None
-        self._running: list[StepName] = []
+        self._running: dict[StepName, int | None] = {}
+        """Step -> index of the cell that it executes, None before its first."""
+        self._finished: dict[StepName, set[int]] = {}
+        """Step -> its cells that the bar has counted; another attempt counts none again."""
 
     def run_started(
         self, run_id: RunId, directory: Path, steps: tuple[StepName, ...], cells_total: int
@@ -81,26 +50,35 @@ class BarReporter:
 
     def step_started(self, step: StepName) -> None:
         """Add the step to those that run now."""
-        self._running.append(step)
+        self._running[step] = None
+        self._redraw()
+
+    def cell_started(self, step: StepName, cell_index: int) -> None:
+        """Show the cell beside its step."""
+        self._running[step] = cell_index
         self._redraw()
 
     def cell_finished(self, step: StepName, cell_index: int) -> None:
         """Move the bar by one cell."""
-        del step, cell_index
-        if self._bar is not None:
-            self._bar.update()
+        finished = self._finished.setdefault(step, set())
+        if cell_index not in finished:
+            finished.add(cell_index)
+            self._advance(1)
 
     def step_finished(self, step: StepRun) -> None:
-        """Write a line above the bar."""
-        if step.name in self._running:
-            self._running.remove(step.name)
-        self.message(describe_step(step))
+        """Write a line above the bar; a step that was found moves it by all of its cells."""
+        self._running.pop(step.name, None)
+        if step.is_cached:
+            facts: StepFacts = json.loads(step.facts)
+            self._advance(facts.get("cell_count", 0))
+        self.message(describe_step(step, now=self._clock()))
         self._redraw()
 
     def message(self, text: str) -> None:
         """Write the text above the bar."""
         if self._bar is None:
             self._stream.write(f"{text}\n")
+            self._stream.flush()
         else:
             self._bar.write(text, file=self._stream)
 
@@ -111,13 +89,16 @@ class BarReporter:
             self._bar.close()
             self._bar = None
 
-    def _redraw(self) -> None:
+    def _advance(self, cells: int) -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(", ".join(self._running))
+            self._bar.update(cells)
 
-
-def describe_step(step: StepRun) -> str:
-    """Return the state of a finished step in one line."""
-    time = "" if step.duration_s is None else f" in {step.duration_s:.1f} s"
-    reason = f": {step.reason}" if step.reason else ""
-    return f"{step.name}: {step.state.value}{time}{reason}"
+    def _redraw(self) -> None:
+        if self._bar is None:
+            return
+        shown = [
+            step if cell is None else f"{step} cell {cell}" for step, cell in self._running.items()
+        ]
+        if len(shown) > _MOST_STEPS:
+            shown[_MOST_STEPS:] = [f"{len(shown) - _MOST_STEPS} more"]
+        self._bar.set_postfix_str(", ".join(shown))

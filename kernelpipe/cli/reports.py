@@ -4,29 +4,78 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 
 from kernelpipe.model.location import Location
-from kernelpipe.model.run import Run, RunState, StepRun
+from kernelpipe.model.run import CellUsage, Run, RunFacts, RunState, StepFacts, StepRun
+from kernelpipe.runs.wording import counted, duration, number, size
 
-_MINUTE_S = 60
-_SIGNIFICANT_DIGITS = 6
+_SHOWN_COMMIT = 10
+_MOST_CELLS = 10
 
 
 def describe_run(run: Run) -> str:
     """Return the state of a run, a line per step, its metrics and where its files are."""
-    lines = [f"run {run.id} {run.state.value}{_in_time(run.duration_s)}{_because(run.reason)}"]
-    lines += _table(_step_row(step) for step in run.steps)
+    time = f" in {duration(run.duration_s)}" if run.duration_s is not None else ""
+    reason = f": {run.reason}" if run.reason else ""
+    lines = [f"run {run.id} {run.state.value}{time}{reason}"]
+    lines += table(_without_empty_columns([_step_row(step) for step in run.steps]))
     if run.metrics:
-        lines += ["metrics:", *_table((m.name, show_number(m.value)) for m in run.metrics)]
+        lines += ["metrics:", *table((m.name, number(m.value)) for m in run.metrics)]
     if run.notebook:
         lines.append(f"executed notebook: {run.notebook}")
     lines.append(f"run directory: {run.directory}")
     return "\n".join(lines)
 
 
+def describe_origin(run: Run) -> str:
+    """Return a line on what was run with what, as far as it was recorded; "" if it was not."""
+    facts: RunFacts = json.loads(run.facts)
+    parts = [f"kernelpipe {facts['version']}"] if "version" in facts else []
+    if "python" in facts:
+        parts.append(facts["python"])
+    if "git_commit" in facts:
+        changes = " with uncommitted changes" if facts.get("git_is_dirty") else ""
+        parts.append(f"git commit {facts['git_commit'][:_SHOWN_COMMIT]}{changes}")
+    if "resumes" in facts:
+        parts.append(f"continues run {facts['resumes']}")
+    if "batch" in facts:
+        point = f"point {facts['point']} of " if "point" in facts else ""
+        parts.append(f"{point}batch {facts['batch']}")
+    return ", ".join(parts)
+
+
 def describe_parameters(run: Run) -> str:
     """Return a line per parameter, "" if there are none."""
     values: dict[str, object] = json.loads(run.parameters)
-    rows = [(name, json.dumps(value, ensure_ascii=False)) for name, value in values.items()]
-    return "\n".join(["parameters:", *_table(rows)]) if rows else ""
+    given = json.loads(run.facts).get("given")
+    rows = [
+        (
+            name,
+            json.dumps(value, ensure_ascii=False),
+            "" if given is None else "given" if name in given else "default",
+        )
+        for name, value in values.items()
+    ]
+    return "\n".join(["parameters:", *table(rows)]) if rows else ""
+
+
+def describe_cells(run: Run) -> str:
+    """Return the cells that took longest in this run, "" if nothing is known about cells."""
+    cells: list[tuple[str, CellUsage]] = []
+    for step in run.steps:
+        facts: StepFacts = json.loads(step.facts)
+        if not step.is_cached:
+            cells += [(step.name, usage) for usage in facts.get("cells", ())]
+    cells.sort(key=lambda entry: -entry[1]["wall_s"])
+    rows = [
+        (
+            f"cell {usage['cell']}",
+            name,
+            duration(usage["wall_s"]),
+            _cpu(usage["cpu_s"]),
+            _peak(usage["peak_bytes"]),
+        )
+        for name, usage in cells[:_MOST_CELLS]
+    ]
+    return "\n".join(["slowest cells:", *table(_without_empty_columns(rows))]) if rows else ""
 
 
 def describe_failures(run: Run) -> str:
@@ -61,44 +110,46 @@ def describe_runs(runs: Sequence[Run], *, show_time: Callable[[float], str]) -> 
             run.id,
             run.state.value,
             show_time(run.started_at),
-            _duration(run.duration_s),
+            duration(run.duration_s),
             run.pipeline,
         )
         for run in runs
     ]
-    return "\n".join(_table([("RUN", "STATE", "STARTED", "TIME", "PIPELINE"), *rows], indent=""))
-
-
-def show_number(value: float) -> str:
-    """Return a metric as people read it: integers and booleans whole, others rounded."""
-    if isinstance(value, int):
-        return str(value)
-    return f"{value:.{_SIGNIFICANT_DIGITS}g}"
+    return "\n".join(table([("RUN", "STATE", "STARTED", "TIME", "PIPELINE"), *rows], indent=""))
 
 
 def _step_row(step: StepRun) -> tuple[str, ...]:
-    state = step.state.value + (" (cached)" if step.is_cached else "")
-    return (step.name, state, _duration(step.duration_s), step.reason or "")
+    facts: StepFacts = json.loads(step.facts)
+    reason = step.reason or ""
+    if step.is_cached and "made_in" in facts:
+        reason = f"ran in run {facts['made_in']}"
+    attempts = facts.get("attempts", 1)
+    return (
+        step.name,
+        step.state.value + (" (found)" if step.is_cached else ""),
+        duration(step.duration_s),
+        _cpu(facts.get("cpu_s")),
+        _peak(facts.get("peak_bytes")),
+        counted(attempts, "attempt") if attempts > 1 else "",
+        reason,
+    )
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < _MINUTE_S:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _MINUTE_S)
-    return f"{minutes} min {rest} s"
+def _cpu(seconds: float | None) -> str:
+    return "" if seconds is None else f"CPU {duration(seconds)}"
 
 
-def _in_time(seconds: float | None) -> str:
-    return "" if seconds is None else f" in {_duration(seconds)}"
+def _peak(count: int | None) -> str:
+    return "" if count is None else f"peak {size(count)}"
 
 
-def _because(reason: str | None) -> str:
-    return f": {reason}" if reason else ""
+def _without_empty_columns(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return the rows less the columns in which no row has a text."""
+    kept = [index for index, column in enumerate(zip(*rows, strict=True)) if any(column)]
+    return [tuple(row[index] for index in kept) for row in rows]
 
 
-def _table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
+def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
     """Return one line per row with the columns aligned."""
     cells = list(rows)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -16,7 +16,7 @@ from kernelpipe.notebook.tags import parse_step_defaults
 OWN_KEY: Final = "kernelpipe"
 KALE_KEY: Final = "kubeflow_notebook"
 VERSION: Final = 1
-_OWN_KEYS: Final = ("version", "name", "description", "experiment", "step_defaults")
+_OWN_KEYS: Final = ("version", "name", "description", "experiment", "step_defaults", "notify")
 
 
 @dataclass(slots=True)
@@ -57,6 +57,14 @@ class _Findings:
         settings, found = parse_step_defaults(value, self.location)
         self.defaults = merge_settings(self.defaults, settings).settings
         self.diagnostics += found
+
+    def notify(self, key: str, value: object) -> None:
+        """Keep who is told how runs went: a text or a list of texts."""
+        texts = value if isinstance(value, list) else [value]
+        if all(isinstance(text, str) for text in texts):
+            self.keep(key, value)
+        else:
+            self.refuse(key, "a text or a list of texts")
 
     def keep(self, key: str, value: object) -> None:
         """Keep what has no typed setting, for backends to report."""
@@ -121,6 +129,8 @@ def _read_own(content: Mapping[str, Any], findings: _Findings) -> None:
     for key, value in content.items():
         if key == "step_defaults":
             findings.tags(key, value)
+        elif key == "notify":
+            findings.notify(key, value)
         elif key in _OWN_KEYS:
             if key != "version":
                 findings.text(key, key, value)

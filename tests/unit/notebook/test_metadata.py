@@ -79,6 +79,10 @@ def test_metadata__own_without_a_version__is_read() -> None:
             "KP143 'skip' is no setting that steps can have by default",
         ),
         (
+            {"step_defaults": ["register:churn"]},
+            "KP143 'register:churn' is no setting that steps can have by default",
+        ),
+        (
             {"step_defaults": ["cpu:many"]},
             "KP114 step default 'cpu:many': 'many' is no number of CPUs",
         ),
@@ -86,6 +90,8 @@ def test_metadata__own_without_a_version__is_read() -> None:
             {"step_defaults": ["cpu:1", "cpu:2"]},
             "KP133 step default 'cpu:2': 'cpu' is set before, otherwise",
         ),
+        ({"notify": 3}, "KP142 metadata 'kernelpipe.notify' is not a text or a list of texts"),
+        ({"notify": [3]}, "KP142 metadata 'kernelpipe.notify' is not a text or a list of texts"),
         ("churn", "KP103 metadata 'kernelpipe' is not a mapping; it is not read"),
     ],
 )
