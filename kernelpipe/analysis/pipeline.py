@@ -10,6 +10,7 @@ from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.analysis.order import data_edges, file_ties, sort_steps
 from kernelpipe.analysis.parameters import find_parameters
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
+from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
 from kernelpipe.analysis.source import Program, nodes_of, parse_python, survey
 from kernelpipe.analysis.steps import StepBuilder
@@ -47,6 +48,7 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
         if not more:
             break
         promoted.update(more)
+    keep_models(placement, history, links)
     analysis = _Analysis(notebook, placement, history, linker, links, program)
     return analysis.pipeline([*broken, *found])
 

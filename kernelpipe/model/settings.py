@@ -45,7 +45,8 @@ class StepSettings:
     ``cpu`` and ``memory`` are Kubernetes quantities as text ("500m", "4Gi"); ``gpu`` counts
     devices of resource ``gpu_type`` (``nvidia.com/gpu`` unless a ``limit:`` names another);
     ``retry`` counts further attempts after the first; ``timeout_s`` is in seconds. Tuples are in
-    tag order, a later tag for the same key replaces the earlier one.
+    tag order, a later tag for the same key replaces the earlier one. ``register`` is the name under
+    which the step's model is registered, with ``:`` and the model's variable where that is given.
     """
 
     image: str | None = None
@@ -62,6 +63,8 @@ class StepSettings:
     labels: tuple[NamedText, ...] = ()
     annotations: tuple[NamedText, ...] = ()
     report: bool | None = None
+    checkpoint: bool | None = None
+    register: str | None = None
     when: str | None = None
     foreach: Foreach | None = None
     on_exit: bool | None = None

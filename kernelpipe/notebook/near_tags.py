@@ -32,6 +32,7 @@ _PREFIX_ALIASES: Final = {
     "mem": "memory",
     "previous": "prev",
     "ram": "memory",
+    "registered": "register",
     "requires": "after",
     "retries": "retry",
 }

@@ -195,7 +195,8 @@ SWITCH = Rule(
     code="KP120",
     name="switch",
     severity=_ERROR,
-    why="'cache' and 'report' are switched 'on' or 'off' ('enabled' and 'disabled' are read, too).",
+    why="'cache', 'report' and 'checkpoint' are switched 'on' or 'off' ('enabled' and 'disabled' "
+    "are read, too).",
     bad="# %% step:a cache:maybe\nx = 1\n",
     good="# %% step:a cache:off\nx = 1\n",
 )
@@ -321,6 +322,16 @@ NO_STEP_ABOVE = Rule(
     good="# %% step:b\nx = 1\n# %% step:a prev:b\ny = 1\n",
 )
 
+REGISTER = Rule(
+    code="KP136",
+    name="model-name",
+    severity=_ERROR,
+    why="'register:' takes the name under which the step's model is registered, and after a colon "
+    "the variable that holds the model where the step has several. MLflow's names of models have "
+    "no slash and no colon.",
+    bad="# %% step:train register:churn/v2\nmodel = 1",
+    good="# %% step:train register:churn:model\nmodel = 1",
+)
 UNKNOWN_KEY = Rule(
     code="KP140",
     name="unknown-metadata",
@@ -402,6 +413,7 @@ RULES = (
     TWO_VALUES,
     NO_EFFECT,
     NO_STEP_ABOVE,
+    REGISTER,
     UNKNOWN_KEY,
     NEWER_METADATA,
     METADATA_VALUE,

@@ -185,6 +185,24 @@ def _report(value: str) -> StepSettings | Fault:
     return StepSettings(report=switch) if isinstance(switch, bool) else switch
 
 
+def _checkpoint(value: str) -> StepSettings | Fault:
+    switch = _switch("checkpoint", value)
+    return StepSettings(checkpoint=switch) if isinstance(switch, bool) else switch
+
+
+def _register(value: str) -> StepSettings | Fault:
+    name, colon, variable = value.partition(":")
+    if not values.MODEL_NAME.fullmatch(name):
+        near = re.sub(r"[^\w.-]+", "-", name).strip("-")
+        hint = f"did you mean 'register:{near}{colon}{variable}'?" if near else _form("register")
+        return Fault(rule=rules.REGISTER, message=f"'{name}' cannot name a model", hint=hint)
+    if colon and not variable.isidentifier():
+        return Fault(
+            rule=rules.REGISTER, message=f"'{variable}' is no variable", hint=_form("register")
+        )
+    return StepSettings(register=value)
+
+
 def _env(value: str) -> StepSettings | Fault:
     key, colon, text = value.partition(":")
     if not colon:
@@ -274,6 +292,8 @@ FORMS: Final[Mapping[str, str]] = {
     "timeout": "timeout:90s, timeout:10m or timeout:1h30m",
     "cache": "cache:on or cache:off",
     "report": "report:on or report:off",
+    "checkpoint": "checkpoint:on or checkpoint:off",
+    "register": "register:NAME or register:NAME:VARIABLE",
     "env": "env:NAME:TEXT",
     "secret": "secret:SECRET:KEY:VARIABLE",
     "label": "label:KEY:TEXT",
@@ -293,6 +313,8 @@ _PARSERS: Final[Mapping[str, Callable[[str], StepSettings | Fault]]] = {
     "timeout": _timeout,
     "cache": _cache,
     "report": _report,
+    "checkpoint": _checkpoint,
+    "register": _register,
     "env": _env,
     "secret": _secret,
     "label": _label,

@@ -19,6 +19,9 @@ from kernelpipe.notebook.settings_tags import (
 )
 from kernelpipe.notebook.tag_names import EXIT_TAG, ORDER_NAMES, ROLE_TAGS, STEP_NAMES
 
+_OF_ONE_STEP: Final = frozenset({"register"})
+"""Settings that cannot be a default: what they name belongs to one step."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTags:
@@ -65,7 +68,7 @@ def parse_step_defaults(
     diagnostics: list[Diagnostic] = []
     for tag in tags:
         name, colon, value = tag.partition(":")
-        if not colon or name not in SETTING_NAMES:
+        if not colon or name not in SETTING_NAMES or name in _OF_ONE_STEP:
             hint = near_tag(tag)
             diagnostics.append(
                 rules.STEP_DEFAULT.at(

@@ -129,6 +129,14 @@ def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:
                 setting=setting,
                 hint=f"remove the tag '{tag}'",
             )
+    if step.task.settings.register is not None:
+        yield step.report(
+            "KP401",
+            Severity.WARNING,
+            "'register' is not honoured by backend 'kfp'",
+            setting="register",
+            hint="no model is registered; runs on this machine do it",
+        )
     _, left = accelerator(step.task.settings)
     for limit in left:
         yield step.report(

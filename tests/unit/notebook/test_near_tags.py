@@ -20,6 +20,8 @@ from kernelpipe.notebook.near_tags import near_tag
         ("imge:python", "image:python"),
         ("mem:4Gi", "memory:4Gi"),
         ("cpus:4", "cpu:4"),
+        ("regster:churn", "register:churn"),
+        ("registered:churn", "register:churn"),
         ("foreach lr in rates", "foreach:lr in rates"),
         ("parameter", "parameters"),
         ("param", "parameters"),

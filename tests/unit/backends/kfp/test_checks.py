@@ -39,6 +39,13 @@ def test_check_pipeline__honoured_settings__are_silent() -> None:
     assert found(task("a", settings=settings)) == []
 
 
+def test_check_pipeline__register__is_a_warning() -> None:
+    """The pipeline computes the same without it."""
+    assert found(task("a", settings=StepSettings(register="churn"))) == [
+        ("KP401", "warning", "step 'a': 'register' is not honoured by backend 'kfp'")
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
