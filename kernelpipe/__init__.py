@@ -7,12 +7,23 @@ from kernelpipe._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kernelpipe.api import check, graph, run
+    from kernelpipe.api import batch, check, diff, graph, plan, report, resume, run
     from kernelpipe.api import compile_notebook as compile  # noqa: A004  # the command's name
 
-__all__ = ["__version__", "check", "compile", "graph", "run"]
+__all__ = [
+    "__version__",
+    "batch",
+    "check",
+    "compile",
+    "diff",
+    "graph",
+    "plan",
+    "report",
+    "resume",
+    "run",
+]
 
-_FUNCTIONS = {"check": "check", "graph": "graph", "compile": "compile_notebook", "run": "run"}
+_FUNCTIONS = {name: name for name in __all__} | {"compile": "compile_notebook"}
 
 
 def __getattr__(name: str) -> "Callable[..., object]":

@@ -19,6 +19,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_tracking() -> Iterator[None]:
+    """Log no run to MLflow; the tests of that switch it on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERNELPIPE_MLFLOW", "off")
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        yield
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--update-golden``: write expected files instead of comparing with them."""
     parser.addoption(

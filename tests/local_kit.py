@@ -145,6 +145,9 @@ class RememberingReporter:
         """Remember the step."""
         self.lines.append(f"start {step}")
 
+    def cell_started(self, step: StepName, cell_index: int) -> None:
+        """Remember nothing: it is remembered when it finishes."""
+
     def cell_finished(self, step: StepName, cell_index: int) -> None:
         """Remember the cell."""
         self.lines.append(f"cell {step} {cell_index}")

@@ -1,27 +1,125 @@
-"""The functions that the command line, the server and Python users share."""
+"""The functions that the command line, the server and Python users share.
 
-from kernelpipe.api.documents import (
-    check_document,
-    diagnostic_document,
-    error_document,
-    graph_document,
-    run_document,
-    run_summary_document,
-    to_json,
-)
-from kernelpipe.api.operations import check, compile_notebook, find_runs, graph, run
+Each is loaded when it is first used, so that a command loads no more than it needs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernelpipe.api.batches import BatchOptions, batch, batch_document
+    from kernelpipe.api.determinism import (
+        DeterminismCheck,
+        check_determinism,
+        determinism_document,
+    )
+    from kernelpipe.api.documents import (
+        check_document,
+        comparison_document,
+        diagnostic_document,
+        error_document,
+        graph_document,
+        run_document,
+        run_summary_document,
+        to_json,
+    )
+    from kernelpipe.api.housekeeping import garbage_document, gc
+    from kernelpipe.api.operations import check, compile_notebook, graph
+    from kernelpipe.api.plans import plan_document
+    from kernelpipe.api.records import (
+        UNFINISHED,
+        StepLog,
+        WrittenReport,
+        diff,
+        find_logs,
+        find_run,
+        notify,
+        remove_runs,
+        report,
+        select_runs,
+    )
+    from kernelpipe.api.running import RunOptions, find_runs, plan, resume, run
+    from kernelpipe.api.tracking import sync, sync_document
 
 __all__ = [
+    "UNFINISHED",
+    "BatchOptions",
+    "DeterminismCheck",
+    "RunOptions",
+    "StepLog",
+    "WrittenReport",
+    "batch",
+    "batch_document",
     "check",
+    "check_determinism",
     "check_document",
+    "comparison_document",
     "compile_notebook",
+    "determinism_document",
     "diagnostic_document",
+    "diff",
     "error_document",
+    "find_logs",
+    "find_run",
     "find_runs",
+    "garbage_document",
+    "gc",
     "graph",
     "graph_document",
+    "notify",
+    "plan",
+    "plan_document",
+    "remove_runs",
+    "report",
+    "resume",
     "run",
     "run_document",
     "run_summary_document",
+    "select_runs",
+    "sync",
+    "sync_document",
     "to_json",
 ]
+
+_MODULES = {
+    "batches": ("BatchOptions", "batch", "batch_document"),
+    "determinism": ("DeterminismCheck", "check_determinism", "determinism_document"),
+    "documents": (
+        "check_document",
+        "comparison_document",
+        "diagnostic_document",
+        "error_document",
+        "graph_document",
+        "run_document",
+        "run_summary_document",
+        "to_json",
+    ),
+    "housekeeping": ("garbage_document", "gc"),
+    "operations": ("check", "compile_notebook", "graph"),
+    "plans": ("plan_document",),
+    "records": (
+        "UNFINISHED",
+        "StepLog",
+        "WrittenReport",
+        "diff",
+        "find_logs",
+        "find_run",
+        "notify",
+        "remove_runs",
+        "report",
+        "select_runs",
+    ),
+    "running": ("RunOptions", "find_runs", "plan", "resume", "run"),
+    "tracking": ("sync", "sync_document"),
+}
+"""Module -> what it offers."""
+
+
+def __getattr__(name: str) -> object:
+    """Load a function when it is first used."""
+    for module, names in _MODULES.items():
+        if name in names:
+            found: object = getattr(import_module(f"kernelpipe.api.{module}"), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module 'kernelpipe.api' has no attribute '{name}'")

@@ -1,9 +1,8 @@
-"""What can be done with a notebook: check it, draw its graph, compile it, run it."""
+"""What can be done with a notebook without running it: check it, draw its graph, compile it."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kernelpipe.analysis import build_pipeline
 from kernelpipe.errors import CompileError, NotebookReadError, UsageError
@@ -12,16 +11,8 @@ from kernelpipe.model.location import Location
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.notebook import read_notebook, replace_file
 
-if TYPE_CHECKING:
-    from kernelpipe.backends.local import Reporter
-    from kernelpipe.model.run import Run
-    from kernelpipe.runs import RunStore
-
 PathLike = str | os.PathLike[str]
 OnDiagnostic = Callable[[Diagnostic], None]
-
-_LEAST_JOBS = 2
-"""Starting a kernel waits more than it computes, so two of them help one processor, too."""
 
 
 def check(path: PathLike) -> tuple[Diagnostic, ...]:
@@ -85,71 +76,16 @@ def compile_notebook(
     pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook, include_tests=False)
     target = None if output is None else _checked_target(Path(output), pipeline)
     tasks = lower(pipeline)
-    _report((*pipeline.diagnostics, *kfp.check_pipeline(pipeline, tasks)), on_diagnostic)
+    report_diagnostics((*pipeline.diagnostics, *kfp.check_pipeline(pipeline, tasks)), on_diagnostic)
     text: str = kfp.emit_ir(pipeline, tasks)
     if target is not None:
         write_atomically(target, text.encode())
     return text
 
 
-def run(  # noqa: PLR0913  # each is an option of the command
-    notebook: PathLike | Pipeline,
-    parameters: Mapping[str, object] | None = None,
-    *,
-    jobs: int | None = None,
-    home: PathLike | None = None,
-    out: PathLike | None = None,
-    reporter: "Reporter | None" = None,
-    on_diagnostic: OnDiagnostic | None = None,
-) -> "Run":
-    """Run a notebook as a pipeline on this machine.
-
-    Args:
-        notebook: Path of the notebook, or what :func:`graph` returned for it; the file is never
-            written.
-        parameters: Values by parameter name; the rest keep their defaults.
-        jobs: How many steps may run at the same time; None means one per processor, but
-            at least two.
-        home: Where runs are kept; None means ``.kernelpipe`` beside the notebook.
-        out: Where to write the executed notebook, too.
-        reporter: Is told how the run goes; None means nobody is.
-        on_diagnostic: Is called with each warning, in notebook order.
-
-    Returns:
-        The run, SUCCEEDED or FAILED: a step that fails does not raise.
-
-    Raises:
-        UsageError: If a parameter, a path or ``jobs`` is wrong; nothing was started.
-        NotebookReadError: If the file is not a readable notebook.
-        CompileError: If the notebook has errors, or uses what cannot be done here.
-        RunInterruptedError: If a signal stopped the run.
-    """
-    from kernelpipe.backends import local  # noqa: PLC0415  # what `graph` does without is loaded late
-    from kernelpipe.compiler import check_parameters, lower  # noqa: PLC0415  # likewise
-
-    pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook)
-    tasks = lower(pipeline)
-    _report((*pipeline.diagnostics, *local.check_pipeline(pipeline)), on_diagnostic)
-    given = check_parameters(pipeline, parameters or {})
-    return local.run_pipeline(
-        pipeline,
-        tasks,
-        given=given,
-        store=find_runs(pipeline.path, home=home),
-        jobs=max(_LEAST_JOBS, os.cpu_count() or 1) if jobs is None else jobs,
-        out=None if out is None else Path(out),
-        reporter=reporter or local.SilentReporter(),
-    )
-
-
-def find_runs(notebook: PathLike, *, home: PathLike | None = None) -> "RunStore":
-    """Return the store that keeps the runs of a notebook: at ``home``, or beside the notebook."""
-    from kernelpipe.runs import RunStore, default_home  # noqa: PLC0415  # loads SQLite
-
-    return RunStore(default_home(Path(notebook)) if home is None else Path(home))
-
-
-def _report(diagnostics: tuple[Diagnostic, ...], on_diagnostic: OnDiagnostic | None) -> None:
+def report_diagnostics(
+    diagnostics: tuple[Diagnostic, ...], on_diagnostic: OnDiagnostic | None
+) -> None:
     """Hand on warnings; raise all of them if one is an error."""
     if any(d.severity is Severity.ERROR for d in diagnostics):
         raise CompileError(diagnostics=diagnostics)

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -65,13 +66,13 @@ def _facts(path: str, form: str) -> list[str]:
     with open(path, encoding="utf-8", newline="") as file:
         text = file.read()
     encoding = getattr(sys.stdout, "encoding", None) or ""
-    return [path, form, sys.version, encoding, str(sys.stderr.isatty()), _own_age(), text]
+    return [path, form, sys.version, encoding, str(sys.stderr.isatty()), own_age(_PARTS), text]
 
 
-def _own_age() -> str:
-    """Return when our own code was last changed."""
+def own_age(parts: Sequence[str]) -> str:
+    """Return when our own code in these folders of the package was last changed."""
     newest, count = 0, 0
-    for part in _PARTS:
+    for part in parts:
         for entry in os.scandir(os.path.join(_PACKAGE, part)):
             if entry.name.endswith(".py"):
                 newest = max(newest, entry.stat().st_mtime_ns)

@@ -94,3 +94,13 @@ def positive_integer(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return number
+
+
+def duration_s(text: str) -> float:
+    """Convert ``90s``, ``10m``, ``1h30m``, ``1d`` to seconds, as an argparse type."""
+    from kernelpipe.notebook.values import parse_duration_s  # noqa: PLC0415  # only here
+
+    seconds = parse_duration_s(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time; write for example 90s, 10m, 1h30m")
+    return seconds

@@ -9,9 +9,15 @@ from kernelpipe.cli.arguments import ArgumentParser
 SUMMARIES = {
     "check": "find what is wrong with notebooks",
     "graph": "show the steps of a notebook and what flows between them",
+    "plan": "tell which steps a run would execute now, and why",
     "compile": "compile a notebook to the YAML of a Kubeflow pipeline",
     "run": "run a notebook as a pipeline on this machine",
-    "runs": "list runs, show a run",
+    "batch": "run a notebook as a pipeline at many points",
+    "resume": "continue a run that failed, was stopped or was killed",
+    "runs": "list, show and compare runs, read their logs, remove them",
+    "report": "write a page about a run that opens in any browser, offline",
+    "gc": "remove stored results that are no longer wanted",
+    "sync": "deliver to MLflow what earlier runs could not",
 }
 """Commands, in the order in which help shows them."""
 

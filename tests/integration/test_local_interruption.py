@@ -45,7 +45,7 @@ import sys
 from pathlib import Path
 
 import local_kit
-from kernelpipe.backends.local import PlainReporter, run_pipeline
+from kernelpipe.backends.local import PlainReporter, RunRequest, run_pipeline
 from kernelpipe.errors import KernelpipeError
 from kernelpipe.runs import RunStore
 
@@ -58,7 +58,8 @@ pipeline, tasks = local_kit.pipeline(
 )
 store, reporter = RunStore(folder / ".kernelpipe"), PlainReporter(sys.stderr)
 try:
-    run_pipeline(pipeline, tasks, given={}, store=store, jobs=2, out=None, reporter=reporter)
+    request = RunRequest(jobs=2)
+    run_pipeline(pipeline, tasks, given={}, store=store, request=request, reporter=reporter)
 except KernelpipeError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -167,7 +168,7 @@ def test_sigkill__of_the_run__ends_its_kernels_and_shows_in_the_store(tmp_path: 
 
     found = latest(tmp_path)
     assert found.state is RunState.FAILED
-    assert found.reason == "the process ended without finishing"
+    assert found.reason == "lost: the process ended without finishing"
     assert [step.state for step in found.steps] == [
         RunState.SUCCEEDED,
         RunState.FAILED,

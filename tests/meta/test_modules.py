@@ -15,6 +15,7 @@ LONGEST_MODULE_LINES = 500
 ROOT_FILES = ("README.md", "Makefile", "pyproject.toml", ".ci/run")
 TEXT_SUFFIXES = {".py", ".ipynb", ".md", ".txt", ".json", ".yaml", ".toml", ".cfg", ".ts", ".tsx"}
 HOSTS = {
+    "127.0.0.1",
     "example.com",
     "example.org",
     "github.com",
@@ -24,6 +25,7 @@ HOSTS = {
     "mlflow.org",
     "www.apache.org",
     "www.kubeflow.org",
+    "www.w3.org",
 }
 """Hosts that files of the project may name."""
 
@@ -91,7 +93,7 @@ def test_texts__paths_of_one_machine__are_absent() -> None:
 
 def test_texts__hosts__are_known() -> None:
     """An address names one of the hosts that this test lists."""
-    address = re.compile(r"https?://([\w.-]+\w)")
+    address = re.compile(r"https?://(?:[^/@\s]*@)?([\w.-]+\w)")
 
     found = {
         (str(path), host)

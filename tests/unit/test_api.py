@@ -20,7 +20,7 @@ def notebook(tmp_path: Path) -> Path:
     return kit.write(
         tmp_path / "churn.ipynb",
         kit.code("n = 3", "parameters"),
-        kit.code("data = list(range(n))", "step:load", "cpu:2"),
+        kit.code("data = list(range(n))", "step:load", "gpu:2"),
         kit.code("total = sum(data)", "step:total"),
     )
 

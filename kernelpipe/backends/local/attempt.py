@@ -1,21 +1,37 @@
 """One attempt at one step, carried out in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernelpipe.backends.local.collecting import attempt_facts
 from kernelpipe.backends.local.outcome import find_error, kernel_log_tail
-from kernelpipe.backends.local.session import EXECUTED, KernelStartError, Session
+from kernelpipe.backends.local.session import EXECUTED, Ending, KernelStartError
 from kernelpipe.compiler import Task
 from kernelpipe.model.names import StepName
-from kernelpipe.model.run import StepError
+from kernelpipe.model.result import Result
+from kernelpipe.model.run import StepError, StepFacts
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
+    from kernelpipe.backends.local.engine import StepSession
     from kernelpipe.backends.local.stopping import Stopping
+
+_MIB = 1 << 20
+_MEMORY_ROOM = 1.25
+"""How much more memory is advised than what was used when it ran out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted:
+    """A step began to execute a cell of the source notebook."""
+
+    step: StepName
+    cell_index: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +46,14 @@ class CellFinished:
 class AttemptEnded:
     """An attempt is over and nothing of it runs any more.
 
-    ``error`` is None when it succeeded or was stopped before a cell failed; ``bug`` is an
-    exception that nobody expected.
+    ``result`` is there when it succeeded; ``error`` is None then, too, and when it was stopped
+    before a cell failed; ``bug`` is an exception that nobody expected.
     """
 
     step: StepName
     number: int
-    is_complete: bool
+    result: Result | None = None
+    facts: StepFacts
     error: StepError | None = None
     bug: Exception | None = None
 
@@ -48,7 +65,12 @@ class StopRequested:
     signal_name: str
 
 
-Event = CellFinished | AttemptEnded | StopRequested
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomMade:
+    """Another run gave back what this one may have waited for."""
+
+
+Event = CellStarted | CellFinished | AttemptEnded | StopRequested | RoomMade
 
 
 class Attempt:
@@ -60,8 +82,8 @@ class Attempt:
         directory: Path,
         *,
         number: int,
-        session: Session,
-        prepare: Callable[[], None],
+        begin: Callable[[], "StepSession"],
+        collect: Callable[[float], Result],
         events: "SimpleQueue[Event]",
     ) -> None:
         """Prepare; nothing starts.
@@ -70,19 +92,22 @@ class Attempt:
             task: The step.
             directory: Of this attempt.
             number: From one.
-            session: To execute; in ``directory``.
-            prepare: Makes the directory and its files; called in the thread.
+            begin: Makes the directory, its files and the session; called in the thread.
+            collect: Stores what the step made, given how long it took in seconds; likewise.
             events: Where the end is told.
         """
         self.task = task
         self.directory = directory
         self.number = number
-        self.session = session
         self.stopping: Stopping | None = None
         self.is_timed_out = False
         self.timeout_at: float | None = None
-        self._prepare = prepare
+        self._begin = begin
+        self._collect = collect
         self._events = events
+        self._lock = threading.Lock()
+        self._session: StepSession | None = None
+        self._is_stopped = False
 
     @property
     def notebook(self) -> str | None:
@@ -94,41 +119,86 @@ class Attempt:
         """Start the thread; it does not keep the process alive."""
         threading.Thread(target=self._work, name=f"step {self.task.step}", daemon=True).start()
 
+    def interrupt(self) -> None:
+        """Stop the running cell with KeyboardInterrupt and start no further one."""
+        self._stop("interrupt")
+
+    def terminate(self) -> None:
+        """Ask the step's processes to end."""
+        self._stop("terminate")
+
+    def kill(self) -> None:
+        """End the step's processes at once."""
+        self._stop("kill")
+
+    def _stop(self, how: str) -> None:
+        with self._lock:
+            self._is_stopped = True
+            session = self._session
+        if session is not None:
+            getattr(session, how)()
+
     def _work(self) -> None:
         try:
             ended = self._run()
         except Exception as error:  # noqa: BLE001 - the edge of the thread: the run raises it
-            ended = self._ended(bug=error)
+            ended = AttemptEnded(
+                step=self.task.step, number=self.number, facts=StepFacts(), bug=error
+            )
         self._events.put(ended)
 
     def _run(self) -> AttemptEnded:
+        started_at = time.monotonic()
         try:
-            self._prepare()
-            ending = self.session.execute()
+            session = self._begin()
+            with self._lock:
+                self._session = session
+                is_stopped = self._is_stopped
+            if is_stopped:
+                session.interrupt()
+            ending = session.execute()
         except KernelStartError as error:
             detail = kernel_log_tail(self.directory) or str(error)
-            return self._ended(error=_step_error(error, f"the kernel did not start: {detail}"))
+            return self._failed(_step_error(error, f"the kernel did not start: {detail}"))
         except OSError as error:
-            place = f": {error.filename}" if error.filename else ""
-            return self._ended(error=_step_error(error, f"{error.strerror or error}{place}"))
-        if ending.ename is None:
-            return self._ended(is_complete=ending.is_complete)
-        return self._ended(error=find_error(self.directory, ending))
+            return self._failed(_file_error(error))
+        facts = attempt_facts(self.directory, ending, number=self.number)
+        if not ending.is_complete:
+            return self._failed(self._find_error(ending), facts)
+        try:
+            result = self._collect(time.monotonic() - started_at)
+        except OSError as error:
+            return self._failed(_file_error(error), facts)
+        return AttemptEnded(step=self.task.step, number=self.number, result=result, facts=facts)
 
-    def _ended(
-        self,
-        *,
-        is_complete: bool = False,
-        error: StepError | None = None,
-        bug: Exception | None = None,
-    ) -> AttemptEnded:
+    def _failed(self, error: StepError | None, facts: StepFacts | None = None) -> AttemptEnded:
         return AttemptEnded(
             step=self.task.step,
             number=self.number,
-            is_complete=is_complete,
+            facts=StepFacts(attempts=self.number) if facts is None else facts,
             error=error,
-            bug=bug,
         )
+
+    def _find_error(self, ending: Ending) -> StepError | None:
+        if ending.ename is None:
+            return None
+        error = find_error(self.directory, ending)
+        if ending.memory is None:
+            return error
+        limit = self.task.settings.memory
+        advised = int(ending.memory * _MEMORY_ROOM / _MIB) + 1
+        return StepError(
+            cell_index=error.cell_index,
+            line=error.line,
+            ename="MemoryError",
+            evalue=f"it used {ending.memory / _MIB:.0f} MiB, more than its limit memory:{limit};"
+            f" set memory:{advised}Mi or more on the step",
+        )
+
+
+def _file_error(error: OSError) -> StepError:
+    place = f": {error.filename}" if error.filename else ""
+    return _step_error(error, f"{error.strerror or error}{place}")
 
 
 def _step_error(error: Exception, evalue: str) -> StepError:

@@ -7,17 +7,18 @@ from kernelpipe.model.location import Location
 from kernelpipe.model.pipeline import Pipeline, Step
 from kernelpipe.model.settings import MetadataEntry, StepSettings
 
-_HONOURED = frozenset({"env", "retry", "timeout_s"})
+_HONOURED = frozenset(
+    {"env", "retry", "timeout_s", "cache", "checkpoint", "cpu", "memory", "register"}
+)
 _CHANGES_RESULT = {"when": "when", "foreach": "foreach", "on_exit": "on-exit"}
 """Settings whose being ignored would give another result -> their tags."""
 _NEEDLESS = {
-    "cache": "every step runs anew here, so nothing is reused either way",
     "report": "the executed notebook is always kept",
 }
 """Settings that do no harm when they are ignored -> why."""
 _TAGS = {"gpu_type": "limit", "limits": "limit", "secrets": "secret", "labels": "label"}
 """Settings whose tag is not the field's name."""
-_HARMLESS_METADATA = frozenset({"version"})
+_HARMLESS_METADATA = frozenset({"version", "kernelpipe.notify"})
 
 
 def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:

@@ -2,11 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelpipe.backends.local.outcome import ExecutedCell
+from kernelpipe.backends.local.outcome import ExecutedCell, read_executed
+from kernelpipe.compiler import CodePart, Task, fingerprint, read_conditions
+from kernelpipe.compiler.fingerprints import SETUP
+from kernelpipe.model.result import Result
 from kernelpipe.notebook import assemble
 
 _PROMPT = re.compile(r"(In(?:\x1b\[[0-9;]*m)* ?\[)(\d+)(\])")
@@ -36,6 +39,63 @@ def merge_executed(source: Path, steps: Iterable[tuple[ExecutedCell, ...]]) -> d
                 found[cell.index] = {"outputs": outputs, "execution_count": number}
     merged: dict[str, Any] = assemble(source, found)
     return merged
+
+
+def found_cells(directory: Path, result: Result, task: Task) -> tuple[ExecutedCell, ...]:
+    """Return what a found step executed when its result was made, by today's cell indexes.
+
+    Cells may have moved since then; what a cell does decides which one it is. Cells without code
+    of their own (definitions that the step does not use, comments) have no outputs.
+
+    Args:
+        directory: Holds the executed step notebook.
+        result: What was found.
+        task: The step as it is now.
+    """
+    then = read_conditions(result.conditions).fingerprint.code
+    moved = _moves(then, fingerprint(task, {}).code)
+    found: dict[int, list[ExecutedCell]] = {}
+    for cell in read_executed(directory):
+        if cell.index in moved:
+            found.setdefault(moved[cell.index], []).append(cell)
+    document = json.loads(task.document)
+    entries = [entry for part in ("setup", "cells", "tests") for entry in document[part]]
+    return tuple(
+        _joined(entry["index"], found.get(entry["index"], []))
+        for entry in entries
+        if entry["source"].strip()
+    )
+
+
+def _moves(then: Sequence[CodePart], now: Sequence[CodePart]) -> dict[int, int]:
+    """Return cell index then -> cell index now.
+
+    Cells of the step itself have kept their order. A cell of setup is where its first statement
+    that does more than define went.
+    """
+    own = [[part for part in parts if part.role != SETUP] for parts in (then, now)]
+    moves = {old.cell_index: new.cell_index for old, new in zip(*own, strict=True)}
+    places = [
+        (statement.digest, part.cell_index)
+        for part in now
+        if part.role == SETUP
+        for statement in part.statements
+        if not statement.is_free
+    ]
+    for part in then:
+        for statement in part.statements if part.role == SETUP else ():
+            place = next((p for p in places if p[0] == statement.digest), None)
+            if place is not None:
+                places.remove(place)
+                moves.setdefault(part.cell_index, place[1])
+    return moves
+
+
+def _joined(index: int, cells: Sequence[ExecutedCell]) -> ExecutedCell:
+    """Return the cells that became one, as one."""
+    outputs = [output for cell in cells for output in json.loads(cell.outputs)]
+    count = cells[0].execution_count if cells else None
+    return ExecutedCell(index=index, execution_count=count, outputs=json.dumps(outputs))
 
 
 def _renumber(

@@ -1,27 +1,52 @@
-"""Runs a pipeline on this machine: checks, records, executes, and leaves one executed notebook."""
+"""Plans and runs a pipeline on this machine; a run leaves one executed notebook."""
 
-import json
-import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from kernelpipe.backends.local.attempt import StopRequested
-from kernelpipe.backends.local.checks import check_pipeline
-from kernelpipe.backends.local.execution import Execution
-from kernelpipe.backends.local.kernels import installed_kernel
+from kernelpipe.backends.local.endings import count_cells
+from kernelpipe.backends.local.execution import Execution, Surroundings
+from kernelpipe.backends.local.git import GitQuestion
+from kernelpipe.backends.local.machine import Machine
 from kernelpipe.backends.local.merged import merge_executed
-from kernelpipe.backends.local.outcome import read_executed, read_json, read_metrics
+from kernelpipe.backends.local.outcome import read_json
+from kernelpipe.backends.local.preparing import Job, prepare
 from kernelpipe.backends.local.reporting import Reporter
+from kernelpipe.backends.local.request import RunRequest
+from kernelpipe.backends.local.runtime_copy import install_runtime
 from kernelpipe.backends.local.signals import on_stop_signal
+from kernelpipe.backends.local.tracked import tracked_steps
 from kernelpipe.backends.local.workspace import Workspace
 from kernelpipe.compiler import Task
-from kernelpipe.errors import CompileError, RunError, RunInterruptedError, UsageError
-from kernelpipe.model.diagnostic import Severity
+from kernelpipe.errors import RunError, RunInterruptedError, UsageError
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import Pipeline
+from kernelpipe.model.plan import Plan, Verdict
 from kernelpipe.model.run import Metric, Run, RunState
 from kernelpipe.notebook import write_notebook
 from kernelpipe.runs import RunStore
+from kernelpipe.runs.tracking import Tracker
+
+
+def plan_pipeline(
+    pipeline: Pipeline,
+    tasks: Sequence[Task],
+    *,
+    given: Mapping[str, object],
+    store: RunStore,
+    request: RunRequest,
+) -> Plan:
+    """Return what :func:`run_pipeline` would do with the same arguments now.
+
+    Raises:
+        UsageError: If the request cannot be done as asked.
+        CompileError: If the pipeline has errors, or needs what this backend does not support.
+    """
+    job = prepare(pipeline, tasks, given=given, store=store, request=request)
+    plan = job.planner.plan()
+    _remember_files(job)
+    return plan
 
 
 def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
@@ -30,9 +55,9 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
     *,
     given: Mapping[str, object],
     store: RunStore,
-    jobs: int,
-    out: Path | None,
+    request: RunRequest,
     reporter: Reporter,
+    machine: Machine | None = None,
 ) -> Run:
     """Run ``tasks`` and return the run, also when it FAILED.
 
@@ -43,9 +68,9 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
         tasks: In pipeline order.
         given: Parameter name -> JSON value; checked (``compiler.check_parameters``).
         store: Where the run is recorded and its files are kept.
-        jobs: How many steps may run at the same time, at least one.
-        out: Where to put a copy of the executed notebook, besides the run's directory.
+        request: How to run it.
         reporter: Who is told what happens.
+        machine: What it shares with other runs; None makes one for this run.
 
     Raises:
         UsageError: If the request cannot be done as asked; nothing was started.
@@ -53,98 +78,131 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
         RunInterruptedError: If a signal stopped it; what there is was recorded.
         RunError: If the run's files can no longer be written.
     """
-    source = Path(pipeline.path).absolute()
-    _refuse(pipeline, source, jobs=jobs, out=out)
-    kernel, warning = installed_kernel(pipeline.kernel_name)
+    job = prepare(pipeline, tasks, given=given, store=store, request=request)
+    plan = job.planner.plan()
     run = store.create(
         pipeline=pipeline.name,
-        source=source,
-        parameters=_parameters_text(pipeline, given),
+        source=job.source,
+        parameters=job.parameters_text(),
         steps=[task.step for task in tasks],
+        facts=job.facts(),
     )
-    workspace = Workspace(directory=Path(run.directory))
-    reporter.run_started(
-        run.id, workspace.directory, tuple(task.step for task in tasks), _count_cells(tasks)
+    # Before anything else: nobody may remove them as unused now.
+    job.results.mark_used([p.result.id for p in plan.steps if p.result is not None])
+    tracker = Tracker(store.home, is_wanted=request.is_tracked)
+    shared: AbstractContextManager[Machine] = (
+        Machine(jobs=request.jobs) if machine is None else nullcontext(machine)
     )
-    if warning:
-        reporter.message(warning)
-    execution = Execution(
-        tasks,
-        run_id=run.id,
-        workspace=workspace,
-        working_directory=source.parent,
-        kernel=kernel,
-        given=given,
-        store=store,
-        jobs=jobs,
-        reporter=reporter,
-    )
-    with on_stop_signal(lambda name: execution.events.put(StopRequested(signal_name=name))):
+    with shared as present, on_stop_signal(present.stop):
+        git = present.git(job.source.parent)
+        reporter.run_started(
+            run.id,
+            Path(run.directory),
+            tuple(task.step for task in tasks),
+            sum(map(count_cells, tasks)),
+        )
+        if job.kernel_note:
+            reporter.message(job.kernel_note)
         try:
-            workspace.prepare(source)
-            state = execution.carry_out()
-            run = _conclude(run, execution, workspace, store=store, state=state)
+            run = _carry_out(
+                job, run, plan, machine=present, reporter=reporter, git=git, tracker=tracker
+            )
         except (OSError, UsageError) as error:  # UsageError: from write_notebook
             reason = f"a file of the run cannot be written: {error}"
             store.record_run(run.id, RunState.FAILED, reason=reason)
             raise RunError(f"run {run.id}: {reason}") from error
+    tracker.run_finished(run)
+    if request.batch is None:  # else its end is the time for that
+        tracker.deliver_in_background()
+    for note in tracker.notes():
+        reporter.message(note)
     reporter.run_finished(run)
-    if out is not None:
-        _copy_executed(run, out)
+    if request.out is not None:
+        _copy_executed(run, request.out)
     if run.state is RunState.CANCELED:
         raise RunInterruptedError(
-            f"run {run.id} was stopped by {execution.stopped_by}; the outputs so far are in"
-            f" {run.notebook}"
+            f"run {run.id} was {run.reason}; the outputs so far are in {run.notebook}",
+            run_id=run.id,
         )
     return run
 
 
-def _refuse(pipeline: Pipeline, source: Path, *, jobs: int, out: Path | None) -> None:
-    """Raise for what cannot be done, before anything is made."""
-    diagnostics = pipeline.errors() + tuple(
-        d for d in check_pipeline(pipeline) if d.severity is Severity.ERROR
-    )
-    if diagnostics:
-        raise CompileError(diagnostics=diagnostics)
-    if jobs < 1:
-        raise UsageError(f"--jobs must be at least 1, not {jobs}")
-    if out is None:
-        return
-    if out.resolve() == source.resolve() or (out.exists() and out.samefile(source)):
-        raise UsageError(
-            f"{out} is the source notebook, which a run never writes",
-            hint="give --out another name",
-        )
-    parent = out.absolute().parent
-    if out.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UsageError(
-            f"the executed notebook cannot be written to {out}",
-            hint="--out names a file in a directory that exists and can be written",
-        )
-
-
-def _conclude(
+def _carry_out(  # noqa: PLR0913 - the facts of a run, by name
+    job: Job,
     run: Run,
-    execution: Execution,
-    workspace: Workspace,
+    plan: Plan,
     *,
-    store: RunStore,
-    state: RunState,
+    machine: Machine,
+    reporter: Reporter,
+    git: GitQuestion,
+    tracker: Tracker,
 ) -> Run:
-    """Write the one executed notebook and record how the run went."""
-    directories = execution.directories()
-    merged = merge_executed(
-        workspace.source, [read_executed(path) for path in directories.values()]
+    request, store = job.request, job.store
+    workspace = Workspace(
+        directory=Path(run.directory), home=store.home, runtime=install_runtime(store.home)
     )
-    notebook = workspace.executed(Path(run.source))
+    workspace.take_source(job.content)
+    to_run = {p.name for p in plan.steps if p.verdict in {Verdict.RUN, Verdict.MAYBE}}
+    modules = {module for task in job.tasks if task.step in to_run for module in task.modules}
+    tracker.run_started(
+        run,
+        steps=tracked_steps(job.tasks, job.source.parent),
+        experiment=job.pipeline.settings.experiment or job.pipeline.name,
+        running=to_run,
+        are_values_logged=request.are_values_tracked,
+    )
+    on_note = reporter.message if request.is_verbose else _say_nothing
+    surroundings = Surroundings(
+        run_id=run.id,
+        source=job.source,
+        given=job.given,
+        request=request,
+        plan=plan,
+        planner=job.planner,
+        workspace=workspace,
+        store=store,
+        results=job.results,
+        digests=job.digests,
+        machine=machine,
+        engine=machine.engine(
+            kernel=job.kernel,
+            working_directory=job.working_directory,
+            runtime=workspace.runtime,
+            modules=sorted(modules),
+            mode=request.engine,
+            on_note=on_note,
+        )
+        if to_run
+        else None,
+        reporter=reporter,
+        restarts=job.restarts(plan),
+        tracker=tracker,
+    )
+    execution = Execution(job.tasks, surroundings)
+    with machine.stopping(lambda name: execution.events.put(StopRequested(signal_name=name))):
+        state = execution.carry_out()
+    merged = merge_executed(workspace.source, execution.executed())
+    notebook = workspace.executed(job.source)
     write_notebook(merged, notebook)
+    _remember_files(job)
     return store.record_run(
         run.id,
         state,
         notebook=notebook,
-        metrics=merge_metrics({step: read_metrics(path) for step, path in directories.items()}),
-        reason=f"stopped by {execution.stopped_by}" if state is RunState.CANCELED else None,
+        metrics=merge_metrics(execution.metrics()),
+        reason=execution.stop_reason,
+        facts=git.answer(),
     )
+
+
+def _remember_files(job: Job) -> None:
+    """Let later commands know what the files that were read hold."""
+    job.digests.flush()
+    job.results.flush()
+
+
+def _say_nothing(_text: str) -> None:
+    """Drop a note that nobody asked for."""
 
 
 def _copy_executed(run: Run, out: Path) -> None:
@@ -179,19 +237,3 @@ def merge_metrics(steps: Mapping[StepName, tuple[Metric, ...]]) -> tuple[Metric,
         if len(reporters[metric.name]) > 1
     )
     return tuple(found)
-
-
-def _parameters_text(pipeline: Pipeline, given: Mapping[str, object]) -> str:
-    values = {p.name: json.loads(p.default) for p in pipeline.parameters} | dict(given)
-    return json.dumps(values)
-
-
-def _count_cells(tasks: Sequence[Task]) -> int:
-    """Return how many cells of the source the steps execute; setup counts once per step."""
-    documents = [json.loads(task.document) for task in tasks]
-    return sum(
-        bool(cell["source"].strip())
-        for document in documents
-        for part in ("setup", "cells", "tests")
-        for cell in document.get(part, ())
-    )

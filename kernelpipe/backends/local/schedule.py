@@ -23,19 +23,29 @@ class Schedule:
         self._after = dict(after)
         self._states = dict.fromkeys(self._after, RunState.PENDING)
         self._blame: dict[StepName, StepName] = {}
+        self._left_out: set[StepName] = set()
 
     def mark(self, step: StepName, state: RunState) -> None:
         """Set a step's state."""
         self._states[step] = state
 
-    def next_ready(self) -> StepName | None:
-        """Return the first PENDING step whose dependencies have all succeeded."""
-        for step, state in self._states.items():
-            if state is RunState.PENDING and all(
-                self._states[name] is RunState.SUCCEEDED for name in self._after[step]
-            ):
-                return step
-        return None
+    def leave_out(self, step: StepName) -> None:
+        """Set a step to SKIPPED without that counting as a failure."""
+        self._states[step] = RunState.SKIPPED
+        self._left_out.add(step)
+
+    def ready(self) -> tuple[StepName, ...]:
+        """Return every PENDING step whose dependencies have all succeeded, in pipeline order."""
+        return tuple(
+            step
+            for step, state in self._states.items()
+            if state is RunState.PENDING
+            and all(self._states[name] is RunState.SUCCEEDED for name in self._after[step])
+        )
+
+    def is_unfinished(self) -> bool:
+        """Tell whether a step is PENDING or RUNNING."""
+        return any(s in {RunState.PENDING, RunState.RUNNING} for s in self._states.values())
 
     def skip_blocked(self) -> tuple[tuple[StepName, StepName], ...]:
         """Set to SKIPPED every PENDING step that comes after a step that did not succeed.
@@ -62,7 +72,7 @@ class Schedule:
 
     def final_state(self) -> RunState:
         """Return the state of the run once no step is PENDING or RUNNING."""
-        states = self._states.values()
+        states = {s for step, s in self._states.items() if step not in self._left_out}
         if RunState.CANCELED in states:
             return RunState.CANCELED
         return (

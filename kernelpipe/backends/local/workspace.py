@@ -1,4 +1,4 @@
-"""The files of a run: its snapshot of the source, the runtime, and one directory per step."""
+"""The files of a run: its snapshot of the source, and one directory per step."""
 
 import json
 import shutil
@@ -9,13 +9,30 @@ from typing import Any
 
 from kernelpipe.backends.local.files import write_json
 from kernelpipe.backends.local.outcome import RESULT
-from kernelpipe.backends.local.session import STEP_NOTEBOOK
-from kernelpipe.compiler import Task
+from kernelpipe.backends.local.session import EXECUTED, STEP_NOTEBOOK
+from kernelpipe.compiler import Conditions, Task, conditions_text
 from kernelpipe.model.names import StepName
 from kernelpipe.runtime.notebook import build_step_notebook
 
+CHECKPOINTS = "checkpoints"
+CONDITIONS = "conditions.json"
+
 _SOURCE = "source.ipynb"
-_RUNTIME_NAME = "kernelpipe_runtime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What one attempt at a step is given.
+
+    ``given`` is parameter name -> value that the user gave; ``inputs`` is ``step/port`` -> value
+    file; ``restart`` is what :mod:`kernelpipe.runtime.checkpoints` needs to begin within the step,
+    None to begin at its first cell.
+    """
+
+    given: Mapping[str, object]
+    inputs: Mapping[str, Path]
+    conditions: Conditions
+    restart: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +40,15 @@ class Workspace:
     """Where things are in a run's directory."""
 
     directory: Path
+    home: Path
+    """The home that the run is in; steps do not watch it."""
+    runtime: Path
+    """What goes on the kernels' ``sys.path`` while they import our runtime."""
 
     @property
     def source(self) -> Path:
         """The source notebook as it was when the run started."""
         return self.directory / _SOURCE
-
-    @property
-    def runtime(self) -> Path:
-        """What goes on the kernels' ``sys.path`` while they import our runtime."""
-        return self.directory / "runtime"
 
     def executed(self, source: Path) -> Path:
         """Return the path of the one executed notebook; it has the source's name."""
@@ -51,73 +67,46 @@ class Workspace:
         name = f"{position + 1:02d}-{step}"
         return self.directory / "steps" / (name if attempt == 1 else f"{name}.{attempt}")
 
-    def prepare(self, source: Path) -> None:
-        """Take the snapshot of the source and put the runtime in place."""
-        shutil.copyfile(source, self.source)
-        for name, package in (
-            (_RUNTIME_NAME, "kernelpipe.runtime"),
-            ("cloudpickle", "cloudpickle"),
-        ):
-            # Copied with their times, so that the compiled files that come along stay valid.
-            shutil.copytree(
-                _package_directory(package),
-                self.runtime / name,
-                ignore=_keep_python,
-            )
+    def take_source(self, content: bytes) -> None:
+        """Keep the source notebook as it is now."""
+        self.source.write_bytes(content)
 
-    def prepare_step(
-        self,
-        task: Task,
-        directory: Path,
-        *,
-        given: Mapping[str, object],
-        finished: Mapping[StepName, Path],
-    ) -> None:
-        """Write what the step's kernel needs.
+    def executed_step(self, directory: Path) -> Path:
+        """Return the path of the executed notebook of the attempt in ``directory``."""
+        return directory / EXECUTED
 
-        Args:
-            task: The step, lowered.
-            directory: Of this attempt; made here.
-            given: Parameter name -> value that the user gave.
-            finished: Step name -> directory of the attempt that succeeded.
-        """
+    def show_found(self, directory: Path, executed: Path) -> None:
+        """Show in the directory of a found step the notebook that it had executed."""
+        directory.mkdir(parents=True)
+        # No link: an object that gets one would have to be read again before it is used.
+        shutil.copyfile(executed, directory / EXECUTED)
+
+    def prepare_step(self, task: Task, directory: Path, call: Call) -> None:
+        """Make the directory of an attempt and write what the step's kernel needs."""
         outputs = directory / "outputs"
         outputs.mkdir(parents=True)
         document: dict[str, Any] = json.loads(task.document)
-        call = {
+        given = call.given
+        entries: dict[str, object] = {
             "parameters": {name: given[name] for name in task.parameters if name in given},
-            "inputs": {
-                f"{port.step}/{port.port}": str(finished[port.step] / "outputs" / port.port)
-                for port in task.inputs
-            },
+            "inputs": {port: str(path) for port, path in call.inputs.items()},
             "outputs": {port.port: str(outputs / port.port) for port in task.outputs},
             "result": str(directory / RESULT),
+            "record": True,
+            "home": str(self.home),
+            "package": str(Path(__file__).parents[2]),
         }
+        if task.settings.checkpoint:
+            entries["checkpoints"] = str(directory / CHECKPOINTS)
+        if call.restart is not None:
+            entries["restart"] = dict(call.restart)
         (directory / "document.json").write_text(task.document, encoding="utf-8")
-        write_json(call, directory / "call.json")
+        (directory / CONDITIONS).write_text(conditions_text(call.conditions), encoding="utf-8")
+        write_json(entries, directory / "call.json")
         notebook = build_step_notebook(
             document,
-            call,
+            entries,
             step_directory=str(directory),
             runtime_directory=str(self.runtime),
         )
         write_json(notebook, directory / STEP_NOTEBOOK)
-
-
-def _package_directory(name: str) -> Path:
-    """Return where a package's files are, without importing it."""
-    from importlib.util import find_spec  # noqa: PLC0415 - needed by runs only
-
-    spec = find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"No package named '{name}'", name=name)
-    return Path(spec.submodule_search_locations[0])
-
-
-def _keep_python(directory: str, names: list[str]) -> list[str]:
-    """Return the names that are not Python files, for ``shutil.copytree``."""
-    return [
-        name
-        for name in names
-        if not (Path(directory, name).is_dir() or name.endswith((".py", ".pyc")))
-    ]

@@ -1,109 +1,105 @@
 """``kernelpipe run``: the notebook as a pipeline on this machine."""
 
-import json
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kernelpipe import api
-from kernelpipe.cli.arguments import ArgumentParser, positive_integer
-from kernelpipe.cli.diagnostics import DiagnosticPrinter
-from kernelpipe.cli.progress import choose_reporter
-from kernelpipe.cli.reports import describe_failures, describe_run
-from kernelpipe.compiler import parse_parameters, parse_yaml
-from kernelpipe.errors import RunError, RunInterruptedError, UsageError
-from kernelpipe.model.pipeline import Pipeline
-from kernelpipe.model.run import RunState
+from kernelpipe.cli import reruns
+from kernelpipe.cli.arguments import ArgumentParser
+from kernelpipe.cli.run_arguments import (
+    add_parameters,
+    add_running,
+    add_selection,
+    given_options,
+    given_parameters,
+)
 
-_EXIT_CODES = {
-    RunState.SUCCEEDED: 0,
-    RunState.CANCELED: RunInterruptedError.exit_code,
-}
+if TYPE_CHECKING:
+    from kernelpipe.model.pipeline import Pipeline
+    from kernelpipe.model.run import Run
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("notebook", metavar="NOTEBOOK")
-    parser.add_pairs(
-        "-p",
-        "--parameter",
-        metavar=("NAME", "VALUE"),
-        help_text="set a parameter (repeatable); the value is read as YAML",
-    )
+    add_parameters(parser)
+    add_selection(parser)
+    add_running(parser)
     parser.add_argument(
-        "-f",
-        "--parameters-file",
-        type=Path,
-        metavar="FILE",
-        help="set parameters from a YAML or JSON mapping; -p wins",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=positive_integer,
-        metavar="N",
-        help="how many steps may run at the same time (default: one per processor, at least 2)",
-    )
-    parser.add_argument(
-        "--home", type=Path, metavar="DIR", help="where runs are kept (default: .kernelpipe)"
+        "--check-determinism",
+        action="store_true",
+        help="run every step twice with the same inputs and tell what differs",
     )
     parser.add_argument(
         "--out", type=Path, metavar="OUT.ipynb", help="write the executed notebook here, too"
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="tell why steps run and what executes them"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
 
 
 def execute(arguments: Namespace) -> int:
     """Run it, report on it; the exit code says how it went."""
+    words = _words(arguments)
+    home = arguments.home or Path(arguments.notebook).absolute().parent / ".kernelpipe"
+    repeated = reruns.repeat(str(home), words) if words else None
+    if repeated is not None:
+        print(repeated)
+        return 0
+    from kernelpipe import api  # noqa: PLC0415  # slow to load
+    from kernelpipe.cli.diagnostics import DiagnosticPrinter  # noqa: PLC0415  # likewise
+    from kernelpipe.cli.running import report_determinism, report_run  # noqa: PLC0415  # likewise
+
     pipeline = api.graph(arguments.notebook)
-    reporter = choose_reporter(sys.stderr)
-    try:
-        run = api.run(
-            pipeline,
-            {} if pipeline.errors() else _given_parameters(arguments, pipeline),
-            jobs=arguments.jobs,
-            home=arguments.home,
-            out=arguments.out,
-            reporter=reporter,
-            on_diagnostic=DiagnosticPrinter(sys.stderr).print_one,
+    parameters = {} if pipeline.errors() else given_parameters(arguments, pipeline)
+    options = given_options(arguments)
+    options["out"] = arguments.out
+    options["verbose"] = arguments.verbose
+    print_one = DiagnosticPrinter(sys.stderr).print_one
+    if arguments.check_determinism:
+        return report_determinism(
+            lambda reporter: api.check_determinism(
+                pipeline, parameters, reporter=reporter, on_diagnostic=print_one, **options
+            ),
+            as_json=arguments.json,
         )
-    except RunInterruptedError as error:
-        if reporter.run is None:
-            raise
-        print(error, file=sys.stderr)
-        run = reporter.run
-    failures = describe_failures(run)
-    if failures:
-        print(failures, file=sys.stderr)
-    print(api.to_json(api.run_document(run)) if arguments.json else describe_run(run))
-    return _EXIT_CODES.get(run.state, RunError.exit_code)
+    return report_run(
+        lambda reporter: api.run(
+            pipeline, parameters, reporter=reporter, on_diagnostic=print_one, **options
+        ),
+        as_json=arguments.json,
+        on_success=lambda run: _remember(pipeline, run, words, arguments) if words else None,
+    )
 
 
-def _given_parameters(arguments: Namespace, pipeline: Pipeline) -> dict[str, object]:
-    values = {}
+def _words(arguments: Namespace) -> list[str]:
+    """Return all that is asked for, [] if it asks for more than can be repeated as it was."""
+    wishes = (arguments.no_cache, arguments.only, arguments.start_from, arguments.until)
+    extras = (arguments.check_determinism, arguments.out, arguments.verbose, arguments.notify)
+    if os.environ.get("KERNELPIPE_NOTIFY") or any(wishes) or any(extras):
+        return []
+    return [
+        str(Path.cwd()),
+        *(f"{name}={value}" for name, value in sorted(vars(arguments).items())),
+    ]
+
+
+def _remember(pipeline: "Pipeline", run: "Run", words: list[str], arguments: Namespace) -> None:
+    """Write down how the run would be repeated, unless there is more to it than files."""
+    from kernelpipe.cli.reports import describe_run  # noqa: PLC0415  # slow to load
+    from kernelpipe.cli.rerun_memory import remember  # noqa: PLC0415  # likewise
+    from kernelpipe.cli.running import describe_as_json  # noqa: PLC0415  # likewise
+    from kernelpipe.runs.tracking.destination import is_tracking_possible  # noqa: PLC0415
+
+    has_listeners = any(entry.key == "notify" for entry in pipeline.settings.other)
+    is_tracked = not arguments.no_mlflow and is_tracking_possible(os.environ)
+    if pipeline.diagnostics or has_listeners or is_tracked:
+        return  # more is to be done each time than to record the run
+    files = [Path(arguments.notebook).absolute()]
     if arguments.parameters_file is not None:
-        values = _read_parameters(arguments.parameters_file)
-    return values | parse_parameters(pipeline, dict(arguments.parameter))
-
-
-def _read_parameters(path: Path) -> dict[str, object]:
-    """Return the values in a YAML or JSON file, by parameter name.
-
-    Raises:
-        UsageError: If the file cannot be read, or is not a mapping with text keys.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        values = json.loads(text) if path.suffix == ".json" else parse_yaml(text)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {path}: it is not UTF-8 text") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not valid JSON: {error}") from error
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise UsageError(f"{path} does not map parameter names to values", hint="write 'name: 1'")
-    return values
+        files.append(arguments.parameters_file.absolute())
+    describe = describe_as_json if arguments.json else describe_run
+    remember(pipeline, run, words, files=files, describe=describe)

@@ -26,8 +26,6 @@ TEXT = (NamedText(key="k", value="v"),)
     ("settings", "text"),
     [
         pytest.param({"image": "python:3.12"}, "WARNING KP401 'image'", id="image"),
-        pytest.param({"cpu": "1"}, "WARNING KP401 'cpu'", id="cpu"),
-        pytest.param({"memory": "4Gi"}, "WARNING KP401 'memory'", id="memory"),
         pytest.param({"gpu": 1}, "WARNING KP401 'gpu'", id="gpu"),
         pytest.param({"gpu_type": "amd.com/gpu"}, "WARNING KP401 'limit'", id="gpu-type"),
         pytest.param(
@@ -42,7 +40,6 @@ TEXT = (NamedText(key="k", value="v"),)
         ),
         pytest.param({"labels": TEXT}, "WARNING KP401 'label'", id="labels"),
         pytest.param({"annotations": TEXT}, "WARNING KP401 'annotation'", id="annotations"),
-        pytest.param({"cache": True}, "INFO KP401 'cache'", id="cache"),
         pytest.param({"report": False}, "INFO KP401 'report'", id="report"),
         pytest.param({"when": "acc > 0.5"}, "ERROR KP401 'when'", id="when"),
         pytest.param(
@@ -69,10 +66,11 @@ def test_check__setting_without_effect_here__is_reported_at_its_cell(
 
 
 def test_check__honoured_settings__says_nothing(tmp_path: Path) -> None:
-    """Environment, retries and timeouts work here; on_exit that is off changes nothing."""
+    """These settings work here; on_exit that is off changes nothing."""
     pipeline, _ = local_kit.pipeline(
         tmp_path / "n.ipynb",
         local_kit.step("a", "1", env=TEXT, retry=2, timeout_s=3.0, on_exit=False),
+        local_kit.step("b", "1", cache=True, checkpoint=True, cpu="2", memory="4Gi"),
     )
 
     assert check_pipeline(pipeline) == ()

@@ -1,19 +1,20 @@
 """What a run refuses before it starts, and what it reports: no kernels."""
 
-import io
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import local_kit
 import pytest
 
-from kernelpipe.backends.local import PlainReporter, SilentReporter, run_pipeline
+from kernelpipe.backends.local import RunRequest, SilentReporter, run_pipeline
 from kernelpipe.backends.local.signals import on_stop_signal
 from kernelpipe.errors import CompileError, KernelpipeError, RunError, UsageError
 from kernelpipe.model.diagnostic import Diagnostic, Severity
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Run, RunState, StepRun
+from kernelpipe.model.run import RunState, StepRun
 from kernelpipe.runs import RunStore
 
 
@@ -41,8 +42,7 @@ def test_run__wrong_use__is_refused_before_anything_is_made(
             tasks,
             given={},
             store=RunStore(tmp_path / "home"),
-            jobs=int(str(changes.get("jobs", 1))),
-            out=out,
+            request=RunRequest(jobs=int(str(changes.get("jobs", 1))), out=out),
             reporter=SilentReporter(),
         )
 
@@ -65,36 +65,38 @@ def test_run__pipeline_has_errors__is_refused_with_all_of_them(tmp_path: Path) -
             tasks,
             given={},
             store=RunStore(tmp_path / "home"),
-            jobs=1,
-            out=None,
+            request=RunRequest(jobs=1),
             reporter=SilentReporter(),
         )
 
     assert [found.code for found in caught.value.diagnostics] == ["KP203", "KP401"]
 
 
-def test_run__source_is_gone__is_recorded_as_failed(tmp_path: Path) -> None:
-    """A file of the run could not be written: exit code 5."""
+def test_run__source_is_gone__nothing_is_started(tmp_path: Path) -> None:
+    """No run is recorded."""
     pipeline, tasks = local_kit.pipeline(tmp_path / "n.ipynb", local_kit.step("a", "1"))
     (tmp_path / "n.ipynb").unlink()
     store = RunStore(tmp_path / "home")
 
-    with pytest.raises(RunError, match=r"a file of the run cannot be written: .*n\.ipynb"):
+    with pytest.raises(UsageError, match=r"cannot read .*n\.ipynb: No such file"):
         run_pipeline(
-            pipeline, tasks, given={}, store=store, jobs=1, out=None, reporter=SilentReporter()
+            pipeline,
+            tasks,
+            given={},
+            store=store,
+            request=RunRequest(jobs=1),
+            reporter=SilentReporter(),
         )
 
-    found = store.load("latest")
-    assert found.state is RunState.FAILED
-    assert str(found.reason).startswith("a file of the run cannot be written")
+    assert store.list_runs() == ()
 
 
 class FullStore(RunStore):
     """A store whose disk is full once the steps have started."""
 
-    def record_step(self, run_id: RunId, step: StepRun) -> None:
+    def record_steps(self, run_id: RunId, steps: Sequence[StepRun]) -> None:
         """Refuse."""
-        raise RunError(f"no space for {run_id} {step.name}")
+        raise RunError(f"no space for {run_id} {steps[0].name}")
 
 
 def test_run__store_cannot_be_written__stops_with_the_stores_words(tmp_path: Path) -> None:
@@ -107,8 +109,7 @@ def test_run__store_cannot_be_written__stops_with_the_stores_words(tmp_path: Pat
             tasks,
             given={},
             store=FullStore(tmp_path / "home"),
-            jobs=1,
-            out=None,
+            request=RunRequest(jobs=1),
             reporter=SilentReporter(),
         )
 
@@ -135,8 +136,7 @@ def test_run__step_directory_cannot_be_made__fails_the_step(tmp_path: Path) -> N
         tasks,
         given={},
         store=RunStore(tmp_path / "home"),
-        jobs=1,
-        out=None,
+        request=RunRequest(jobs=1),
         reporter=BlockingReporter(tmp_path / "home"),
     )
 
@@ -150,75 +150,25 @@ def test_run__step_directory_cannot_be_made__fails_the_step(tmp_path: Path) -> N
 def test_run__our_own_bug__is_raised_as_it_is(tmp_path: Path) -> None:
     """Exit code 1 with a traceback, not a failed step."""
     pipeline, (task,) = local_kit.pipeline(tmp_path / "n.ipynb", local_kit.step("a", "1"))
-    broken = replace(task, document='{"cells": [{"source": "1"}]}')
+    content = json.loads(task.document)
+    del content["pipeline"]
+    broken = replace(task, document=json.dumps(content))
 
     store = RunStore(tmp_path / "home")
 
-    with pytest.raises(KeyError, match="parameters"):
+    with pytest.raises(KeyError, match="pipeline"):
         run_pipeline(
-            pipeline, [broken], given={}, store=store, jobs=1, out=None, reporter=SilentReporter()
+            pipeline,
+            [broken],
+            given={},
+            store=store,
+            request=RunRequest(jobs=1),
+            reporter=SilentReporter(),
         )
 
     found = store.load("latest")
     assert found.state is RunState.FAILED
     assert str(found.reason).startswith("kernelpipe itself failed: KeyError(")
-
-
-class ClosedStream(io.StringIO):
-    """A pipe whose reader is gone."""
-
-    def write(self, _text: str) -> int:
-        """Refuse."""
-        raise BrokenPipeError
-
-
-def test_plain_reporter__reader_is_gone__goes_on() -> None:
-    """A closed terminal does not end the run."""
-    PlainReporter(ClosedStream()).message("hello")
-
-
-def test_plain_reporter__a_run__writes_a_line_per_event() -> None:
-    """Cells are silent; states are KFP's words."""
-    stream = io.StringIO()
-    run = Run(
-        id=RunId("20261121-120000-3f9a"),
-        pipeline="n",
-        source="/n.ipynb",
-        state=RunState.FAILED,
-        started_at=0.0,
-        duration_s=2.5,
-        directory="/runs/1",
-        notebook="/runs/1/n.ipynb",
-        parameters="{}",
-        metrics=(),
-        steps=(),
-        reason="why",
-    )
-
-    for reporter in (PlainReporter(stream), SilentReporter()):
-        reporter.run_started(run.id, Path("/runs/1"), (StepName("a"), StepName("b")), 3)
-        reporter.step_started(StepName("a"))
-        reporter.cell_finished(StepName("a"), 0)
-        reporter.step_finished(
-            StepRun(name=StepName("a"), state=RunState.SUCCEEDED, duration_s=1.25)
-        )
-        reporter.step_finished(
-            StepRun(name=StepName("b"), state=RunState.SKIPPED, reason="step 'a' failed")
-        )
-        reporter.message("hello")
-        reporter.run_finished(run)
-        reporter.run_finished(replace(run, notebook=None, duration_s=None, reason=None))
-
-    assert stream.getvalue().splitlines() == [
-        "run 20261121-120000-3f9a: 2 steps, 3 cells, in /runs/1",
-        "a: RUNNING",
-        "a: SUCCEEDED (1.2 s)",
-        "b: SKIPPED: step 'a' failed",
-        "hello",
-        "run 20261121-120000-3f9a: FAILED (2.5 s): why",
-        "executed notebook: /runs/1/n.ipynb",
-        "run 20261121-120000-3f9a: FAILED",
-    ]
 
 
 def test_on_stop_signal__other_thread__changes_nothing() -> None:

@@ -12,25 +12,38 @@ def diamond() -> Schedule:
     return Schedule({A: (), B: (A,), C: (A,), D: (B, C)})
 
 
-def test_next_ready__nothing_has_run__is_the_step_without_dependencies() -> None:
+def test_ready__nothing_has_run__is_the_step_without_dependencies() -> None:
     """The rest waits."""
     schedule = diamond()
 
-    assert schedule.next_ready() == A
+    assert schedule.ready() == (A,)
 
     schedule.mark(A, RunState.RUNNING)
-    assert schedule.next_ready() is None
+    assert schedule.ready() == ()
+    assert schedule.is_unfinished()
 
 
-def test_next_ready__two_may_start__is_the_first_in_pipeline_order() -> None:
+def test_ready__two_may_start__are_in_pipeline_order() -> None:
     """The order of the pipeline decides."""
     schedule = diamond()
     schedule.mark(A, RunState.SUCCEEDED)
 
-    assert schedule.next_ready() == B
+    assert schedule.ready() == (B, C)
 
     schedule.mark(B, RunState.RUNNING)
-    assert schedule.next_ready() == C
+    assert schedule.ready() == (C,)
+
+
+def test_leave_out__the_others_succeed__the_run_succeeds() -> None:
+    """A step that nobody asked for is no failure."""
+    schedule = diamond()
+    schedule.leave_out(D)
+    for step in (A, B, C):
+        schedule.mark(step, RunState.SUCCEEDED)
+
+    assert schedule.skip_blocked() == ()
+    assert not schedule.is_unfinished()
+    assert schedule.final_state() is RunState.SUCCEEDED
 
 
 def test_skip_blocked__a_step_failed__skips_all_that_follow_and_names_it() -> None:
