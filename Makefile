@@ -21,7 +21,7 @@ help:
 	@echo "make test    install what tests need, lint, run all tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff format and fix what it can"
-	@echo "make bench   measure compiling and running"
+	@echo "make bench   measure compiling, and running beside other tools (takes ten minutes)"
 	@echo "make clean   remove $(VENV) and everything built"
 
 demo: $(VENV)/installed-demo
@@ -52,7 +52,7 @@ format: $(VENV)/installed-test
 
 bench: $(VENV)/installed-demo
 	$(BIN)/python tests/benchmarks/compile_time.py
-	$(BIN)/python tests/benchmarks/run_time.py
+	$(BIN)/python tests/benchmarks/bench.py
 
 clean:
 	rm -rf $(VENV) build dist .coverage .*_cache
