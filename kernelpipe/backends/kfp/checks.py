@@ -129,6 +129,14 @@ def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:
                 setting=setting,
                 hint=f"remove the tag '{tag}'",
             )
+    if step.task.settings.checkpoint:
+        yield step.report(
+            "KP401",
+            Severity.INFO,
+            "'checkpoint' is not honoured by backend 'kfp'",
+            setting="checkpoint",
+            hint="a step that fails begins again at its first cell there",
+        )
     if step.task.settings.register is not None:
         yield step.report(
             "KP401",

@@ -46,6 +46,13 @@ def test_check_pipeline__register__is_a_warning() -> None:
     ]
 
 
+def test_check_pipeline__checkpoint__is_told() -> None:
+    """Where a failed step begins again changes no result."""
+    assert found(task("a", settings=StepSettings(checkpoint=True))) == [
+        ("KP401", "info", "step 'a': 'checkpoint' is not honoured by backend 'kfp'")
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
