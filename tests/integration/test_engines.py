@@ -89,7 +89,6 @@ def execute(
         on_cell_started=lambda _: None,
         on_cell=lambda _: None,
         memory_bytes=None,
-        needs_kernel=None,
     )
     ending = session.execute()
     return ending, kit.read(directory / "executed.ipynb")
@@ -529,7 +528,6 @@ def started(
         on_cell_started=lambda _: None,
         on_cell=lambda _: None,
         memory_bytes=memory_bytes,
-        needs_kernel=None,
     )
     endings: list[Ending] = []
     thread = threading.Thread(target=lambda: endings.append(session.execute()))
@@ -746,7 +744,7 @@ directory = Path(sys.argv[1])
 with Engine(kernel="python3", working_directory=directory, runtime=Path(sys.argv[2]), modules=(),
             mode=Mode.AUTO, on_note=print) as engine:
     engine.session(directory / "step", env={}, on_cell_started=lambda _: None,
-                   on_cell=lambda _: None, memory_bytes=None, needs_kernel=None).execute()
+                   on_cell=lambda _: None, memory_bytes=None).execute()
 """
 
 

@@ -121,22 +121,22 @@ class Attempt:
 
     def interrupt(self) -> None:
         """Stop the running cell with KeyboardInterrupt and start no further one."""
-        self._stop("interrupt")
+        self._stop(lambda session: session.interrupt())
 
     def terminate(self) -> None:
         """Ask the step's processes to end."""
-        self._stop("terminate")
+        self._stop(lambda session: session.terminate())
 
     def kill(self) -> None:
         """End the step's processes at once."""
-        self._stop("kill")
+        self._stop(lambda session: session.kill())
 
-    def _stop(self, how: str) -> None:
+    def _stop(self, end: Callable[["StepSession"], None]) -> None:
         with self._lock:
             self._is_stopped = True
             session = self._session
         if session is not None:
-            getattr(session, how)()
+            end(session)
 
     def _work(self) -> None:
         try:

@@ -127,7 +127,6 @@ class Engine:
         on_cell_started: Callable[[int], None],
         on_cell: Callable[[int], None],
         memory_bytes: int | None,
-        needs_kernel: str | None,
     ) -> StepSession:
         """Return what will execute the step in ``directory``.
 
@@ -137,7 +136,6 @@ class Engine:
             on_cell_started: Called with the source notebook's cell index before a cell runs.
             on_cell: Likewise, after it was executed.
             memory_bytes: How much the step's processes may use together, None for no limit.
-            needs_kernel: Why the step must have a full kernel, None if it may be forked.
         """
         kernel = Session(
             directory,
@@ -149,9 +147,7 @@ class Engine:
             memory_bytes=memory_bytes,
             take_kernel=lambda: self._pool.take(os.environ | _BASE_ENV | dict(env)),
         )
-        server = None if needs_kernel else self._server(env)
-        if needs_kernel:
-            self._note(f"the step in {directory.name} is not forked: {needs_kernel}")
+        server = self._server(env)
         if server is None:
             return kernel
         forked = ForkedSession(

@@ -139,7 +139,12 @@ class Execution:
     def executed(self) -> tuple[tuple[ExecutedCell, ...], ...]:
         """Return what each step executed, now or when its result was made, in pipeline order."""
         return tuple(
-            found_cells(self._directories[step], self._found[step], self._tasks[step])
+            found_cells(
+                self._directories[step],
+                self._found[step],
+                self._tasks[step],
+                self._around.planner.code(step),
+            )
             if step in self._found
             else self._executed_with_kept(step)
             for step in self._tasks
@@ -180,8 +185,6 @@ class Execution:
                 self._record_skipped(blocked, f"step '{blame}' failed")
             for step in self._schedule.ready():
                 has_changed = self._start(step) or has_changed
-        for blocked, blame in self._schedule.skip_blocked():
-            self._record_skipped(blocked, f"step '{blame}' failed")
 
     def _start(self, step: StepName) -> bool:
         """Start a step, or find its result; return whether there was room for that."""
@@ -271,12 +274,10 @@ class Execution:
         assert self._around.engine is not None  # noqa: S101 - there is one when a step may run
         return self._around.engine.session(
             directory,
-            # The order of sets must not differ between steps.
-            env={"PYTHONHASHSEED": "0", **self._around.tracker.step_environment(step), **settings},
+            env={**self._around.tracker.step_environment(step), **settings},
             on_cell_started=lambda index: self.events.put(CellStarted(step=step, cell_index=index)),
             on_cell=lambda index: self.events.put(CellFinished(step=step, cell_index=index)),
             memory_bytes=Need.of(task.settings).memory_bytes or None,
-            needs_kernel=None,
         )
 
     # -- waiting ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelpipe.backends.local.outcome import ExecutedCell, read_executed
-from kernelpipe.compiler import CodePart, Task, fingerprint, read_conditions
+from kernelpipe.compiler import CodePart, Task, read_conditions
 from kernelpipe.compiler.fingerprints import SETUP
 from kernelpipe.model.result import Result
 from kernelpipe.notebook import assemble
@@ -41,7 +41,9 @@ def merge_executed(source: Path, steps: Iterable[tuple[ExecutedCell, ...]]) -> d
     return merged
 
 
-def found_cells(directory: Path, result: Result, task: Task) -> tuple[ExecutedCell, ...]:
+def found_cells(
+    directory: Path, result: Result, task: Task, code: Sequence[CodePart]
+) -> tuple[ExecutedCell, ...]:
     """Return what a found step executed when its result was made, by today's cell indexes.
 
     Cells may have moved since then; what a cell does decides which one it is. Cells without code
@@ -51,9 +53,10 @@ def found_cells(directory: Path, result: Result, task: Task) -> tuple[ExecutedCe
         directory: Holds the executed step notebook.
         result: What was found.
         task: The step as it is now.
+        code: What of it counts (``compiler.fingerprint``).
     """
     then = read_conditions(result.conditions).fingerprint.code
-    moved = _moves(then, fingerprint(task, {}).code)
+    moved = _moves(then, code)
     found: dict[int, list[ExecutedCell]] = {}
     for cell in read_executed(directory):
         if cell.index in moved:

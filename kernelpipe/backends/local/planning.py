@@ -10,6 +10,7 @@ from kernelpipe.backends.local.file_states import FileStates, contradictions
 from kernelpipe.backends.local.request import RunRequest
 from kernelpipe.backends.local.selection import select
 from kernelpipe.compiler import (
+    CodePart,
     Conditions,
     Task,
     differences,
@@ -140,6 +141,10 @@ class Planner:
             for port in self._tasks[step].inputs
         )
         return replace(self._known[step], inputs=inputs)
+
+    def code(self, step: StepName) -> tuple[CodePart, ...]:
+        """Return the code that counts for the step's result."""
+        return self._known[step].fingerprint.code
 
     def key(self, step: StepName, values: Values) -> str:
         """Return the key under which the step's result is stored."""
