@@ -101,8 +101,19 @@ def add_running(parser: ArgumentParser, *, has_notify: bool = True) -> None:
     )
 
 
+def add_reporting(parser: ArgumentParser) -> None:
+    """Declare the options of commands that run the notebook once."""
+    parser.add_argument(
+        "--out", type=Path, metavar="OUT.ipynb", help="write the executed notebook here, too"
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="tell why steps run and what executes them"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
+
+
 def given_options(arguments: Namespace) -> "RunOptions":
-    """Return what the options of all three groups say; those of a missing group are left out."""
+    """Return what the options of all groups say; those of a missing group are left out."""
     options: RunOptions = {}
     if "no_cache" in arguments:
         options["only"] = [name for text in arguments.only for name in text.split(",")]
@@ -118,6 +129,9 @@ def given_options(arguments: Namespace) -> "RunOptions":
         options["log_values"] = arguments.log_values
         if arguments.timeout is not None:
             options["timeout_s"] = arguments.timeout
+    if "out" in arguments:
+        options["out"] = arguments.out
+        options["verbose"] = arguments.verbose
     return options
 
 

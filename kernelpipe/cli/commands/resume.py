@@ -2,12 +2,11 @@
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 from kernelpipe import api
 from kernelpipe.cli.arguments import ArgumentParser
 from kernelpipe.cli.diagnostics import DiagnosticPrinter
-from kernelpipe.cli.run_arguments import add_running, given_options
+from kernelpipe.cli.run_arguments import add_reporting, add_running, given_options
 from kernelpipe.cli.running import report_run
 
 
@@ -21,20 +20,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a run's id or its beginning (default: the latest)",
     )
     add_running(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="OUT.ipynb", help="write the executed notebook here, too"
-    )
-    parser.add_argument(
-        "--verbose", action="store_true", help="tell why steps run and what executes them"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
+    add_reporting(parser)
 
 
 def execute(arguments: Namespace) -> int:
     """Continue it, report on it; the exit code says how it went."""
     options = given_options(arguments)
-    options["out"] = arguments.out
-    options["verbose"] = arguments.verbose
     return report_run(
         lambda reporter: api.resume(
             arguments.run,

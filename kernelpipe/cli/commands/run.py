@@ -10,6 +10,7 @@ from kernelpipe.cli import reruns
 from kernelpipe.cli.arguments import ArgumentParser
 from kernelpipe.cli.run_arguments import (
     add_parameters,
+    add_reporting,
     add_running,
     add_selection,
     given_options,
@@ -32,13 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="run every step twice with the same inputs and tell what differs",
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="OUT.ipynb", help="write the executed notebook here, too"
-    )
-    parser.add_argument(
-        "--verbose", action="store_true", help="tell why steps run and what executes them"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
+    add_reporting(parser)
 
 
 def execute(arguments: Namespace) -> int:
@@ -56,8 +51,6 @@ def execute(arguments: Namespace) -> int:
     pipeline = api.graph(arguments.notebook)
     parameters = {} if pipeline.errors() else given_parameters(arguments, pipeline)
     options = given_options(arguments)
-    options["out"] = arguments.out
-    options["verbose"] = arguments.verbose
     print_one = DiagnosticPrinter(sys.stderr).print_one
     if arguments.check_determinism:
         return report_determinism(
