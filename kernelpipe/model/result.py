@@ -69,3 +69,8 @@ class Result:
     executed: str
     metrics: tuple[Metric, ...]
     touched: Touched
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Digests of all files in the store that it consists of."""
+        return (self.executed, *(value.digest for value in self.values))

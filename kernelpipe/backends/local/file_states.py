@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from kernelpipe.model.names import StepName
 from kernelpipe.model.result import FileState, Touched
-from kernelpipe.model.settings import NamedText
+from kernelpipe.model.settings import NamedText, StepSettings
 
 _FILE = "is:file"
 _DIRECTORY = "is:dir"
@@ -143,6 +143,20 @@ def _text_digest(text: str | None) -> str | None:
     if text is None:
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def distrust(touched: Touched, settings: StepSettings) -> str | None:
+    """Return why other runs may not use the result of a step, None if they may.
+
+    Args:
+        touched: What the step used, as far as it could be watched.
+        settings: Of the step, as it is now.
+    """
+    if settings.cache is False:
+        return "cache:off"
+    if touched.unseen and not settings.cache:
+        return f"{touched.unseen[0]} (the tag cache:on reuses its result anyway)"
+    return None
 
 
 def contradictions(

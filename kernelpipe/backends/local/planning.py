@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kernelpipe.backends.local.environment import NOTHING_KNOWN, Environment
-from kernelpipe.backends.local.file_states import FileStates, contradictions
+from kernelpipe.backends.local.file_states import FileStates, contradictions, distrust
 from kernelpipe.backends.local.request import RunRequest
 from kernelpipe.backends.local.selection import select
 from kernelpipe.compiler import (
@@ -238,18 +238,9 @@ class Planner:
             return None
         if step in self.selection.forced:
             return self.selection.forced[step]
-        return self._distrust(step, result)
-
-    def _distrust(self, step: StepName, result: Result) -> str | None:
-        """Return what else the result may depend on that nobody watched, None if nothing."""
         if self._circumstances.environment is NOTHING_KNOWN:
             return "which packages its kernel has cannot be told"
-        setting = self._tasks[step].settings.cache
-        if setting is False:
-            return "cache:off"
-        if result.touched.unseen and not setting:
-            return f"{result.touched.unseen[0]} (the tag cache:on reuses its result anyway)"
-        return None
+        return distrust(result.touched, self._tasks[step].settings)
 
     def _mismatch(self, step: StepName, result: Result) -> str | None:
         """Return what changed since the result was made, None if nothing did."""
@@ -258,7 +249,7 @@ class Planner:
         if reason is not None:
             return reason
         results = self._circumstances.results
-        for digest in (result.executed, *(value.digest for value in result.values)):
+        for digest in result.digests:
             damage = results.damage(digest)
             if damage is not None:
                 return f"its stored result {damage}"

@@ -1,13 +1,12 @@
 """What on the disk keeps a run repeatable: all of it unchanged, every step is found again."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelpipe.backends.local.collecting import found_step
 from kernelpipe.backends.local.environment import read_environment
-from kernelpipe.backends.local.file_states import FileStates, contradictions
+from kernelpipe.backends.local.file_states import FileStates, contradictions, distrust
 from kernelpipe.backends.local.interpreters import kernel_python
 from kernelpipe.backends.local.kernels import installed_kernel
 from kernelpipe.model.pipeline import Pipeline
@@ -35,7 +34,8 @@ def find_repetition(pipeline: Pipeline, run: Run, home: Path) -> Repetition | No
     """Return what repeating ``run`` would be, None if it would run a step."""
     if run.state is not RunState.SUCCEEDED:
         return None
-    results = _results(run, home)
+    store = ResultStore(home)
+    results = _results(run, store)
     if results is None:
         return None
     files = FileStates(FileDigests(home), Path(pipeline.path).absolute().parent)
@@ -46,8 +46,7 @@ def find_repetition(pipeline: Pipeline, run: Run, home: Path) -> Repetition | No
     paths = set(read_environment(python).watched)
     for step, result in zip(pipeline.steps, results, strict=True):
         touched = result.touched
-        is_reused = step.settings.cache is not False and (not touched.unseen or step.settings.cache)
-        if not is_reused or files.mismatch(touched, step.settings.env) is not None:
+        if distrust(touched, step.settings) or files.mismatch(touched, step.settings.env):
             return None
         files.note_found(touched)
         paths |= {state.path for state in (*touched.reads, *touched.writes)}
@@ -58,15 +57,9 @@ def find_repetition(pipeline: Pipeline, run: Run, home: Path) -> Repetition | No
     return Repetition(
         run=replace(run, steps=steps, duration_s=0.0),
         paths=tuple(sorted(paths)),
-        objects=tuple(sorted({path for result in results for path in _objects(result, home)})),
+        objects=tuple(sorted({str(store.path(d)) for result in results for d in result.digests})),
         variables=tuple(sorted({v for result in results for v in result.touched.environment})),
     )
-
-
-def _objects(result: Result, home: Path) -> Iterator[str]:
-    store = ResultStore(home)
-    for digest in (result.executed, *(value.digest for value in result.values)):
-        yield str(store.path(digest))
 
 
 def _again(step: StepRun, result: Result) -> StepRun:
@@ -78,9 +71,8 @@ def _again(step: StepRun, result: Result) -> StepRun:
     return found_step(result, notebook=notebook, cell_count=cell_count, started_s=0.0)
 
 
-def _results(run: Run, home: Path) -> tuple[Result, ...] | None:
+def _results(run: Run, store: ResultStore) -> tuple[Result, ...] | None:
     """Return the result of each step, None if one has none."""
-    store = ResultStore(home)
     found = []
     for step in run.steps:
         identifier = json.loads(step.facts).get("result")
