@@ -171,24 +171,31 @@ def find_logs(run: Run, step: str | None = None, *, all_attempts: bool = False) 
     failed = [each.name for each in run.steps if each.state is RunState.FAILED]
     wanted = [step] if step is not None else failed or names
     found: list[StepLog] = []
-    for position, name in enumerate(names):
+    for name in names:
         if name in wanted:
-            logs = _logs_of(run, position, name)
+            logs = _logs_of(run, name)
             found += logs if all_attempts else logs[-1:]
     return found
 
 
-def _logs_of(run: Run, position: int, step: StepName) -> list[StepLog]:
-    directory = Path(run.directory, "steps", f"{position + 1:02d}-{step}")
-    found: list[StepLog] = []
-    attempt = 1
+def find_attempts(run: Run, step: str) -> list[Path]:
+    """Return the directories of the attempts at a step of the run, in order; they may be empty."""
+    position = [each.name for each in run.steps].index(StepName(step))
+    name = f"{position + 1:02d}-{step}"
+    directory = Path(run.directory, "steps", name)
+    found: list[Path] = []
     while directory.is_dir():
-        path = directory / "log.txt"
-        if path.is_file():
-            found.append(StepLog(step=step, attempt=attempt, path=path))
-        attempt += 1
-        directory = directory.with_name(f"{position + 1:02d}-{step}.{attempt}")
+        found.append(directory)
+        directory = directory.with_name(f"{name}.{len(found) + 1}")
     return found
+
+
+def _logs_of(run: Run, step: StepName) -> list[StepLog]:
+    return [
+        StepLog(step=step, attempt=attempt, path=directory / "log.txt")
+        for attempt, directory in enumerate(find_attempts(run, step), start=1)
+        if (directory / "log.txt").is_file()
+    ]
 
 
 def remove_runs(

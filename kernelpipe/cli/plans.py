@@ -1,8 +1,7 @@
 """Say in text what a run would do."""
 
-from kernelpipe.cli.reports import table
 from kernelpipe.model.plan import Plan, PlannedStep, Verdict
-from kernelpipe.runs.wording import duration
+from kernelpipe.runs.wording import duration, table
 
 
 def describe_plan(plan: Plan) -> str:

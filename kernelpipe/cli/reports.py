@@ -1,11 +1,11 @@
 """Say in text how a run went."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from kernelpipe.model.location import Location
 from kernelpipe.model.run import CellUsage, Run, RunFacts, RunState, StepFacts, StepRun
-from kernelpipe.runs.wording import counted, duration, number, size
+from kernelpipe.runs.wording import counted, duration, number, size, table
 
 _SHOWN_COMMIT = 10
 _MOST_CELLS = 10
@@ -147,15 +147,3 @@ def _without_empty_columns(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...
     """Return the rows less the columns in which no row has a text."""
     kept = [index for index, column in enumerate(zip(*rows, strict=True)) if any(column)]
     return [tuple(row[index] for index in kept) for row in rows]
-
-
-def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
-    """Return one line per row with the columns aligned."""
-    cells = list(rows)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        (
-            indent + "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]

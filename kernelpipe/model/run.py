@@ -19,6 +19,10 @@ class RunState(Enum):
     CANCELED = "CANCELED"
 
 
+LEFT_OUT = "not asked for"
+"""The reason of a step that is SKIPPED because the request asks for others only."""
+
+
 class CellUsage(TypedDict):
     """What one cell of the source notebook took in its step; bytes are its own peak."""
 

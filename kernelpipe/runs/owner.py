@@ -45,6 +45,11 @@ def is_gone(owner: Owner, *, host: str | None = None, boot: str | None = None) -
     return bool(owner.start) and _process_start(owner.pid) != owner.start
 
 
+def is_here(owner: Owner) -> bool:
+    """Tell whether ``owner`` surely is a process of this host that still runs."""
+    return owner.host == socket.gethostname() and owner.boot == _boot_id() and not is_gone(owner)
+
+
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)

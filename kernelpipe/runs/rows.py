@@ -136,6 +136,12 @@ def select_runs(
     )
 
 
+def select_ids(opened: "sqlite3.Connection") -> tuple[RunId, ...]:
+    """Return the ids of all runs, those that were recorded last first."""
+    found = opened.execute("SELECT id FROM runs ORDER BY sequence DESC")
+    return tuple(RunId(run_id) for (run_id,) in found)
+
+
 def _restriction(only: RunId | None, batch: str | None) -> tuple[str, tuple[str, ...]]:
     if only is not None:
         return " WHERE id = ?", (only,)

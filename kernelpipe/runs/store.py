@@ -14,7 +14,7 @@ from kernelpipe.model.names import RunId, StepName
 from kernelpipe.model.run import Metric, Run, RunFacts, RunState, StepRun
 from kernelpipe.runs import rows
 from kernelpipe.runs.database import INDEX, shared_index
-from kernelpipe.runs.owner import current_owner, is_gone
+from kernelpipe.runs.owner import Owner, current_owner, is_gone
 from kernelpipe.runs.references import find_run
 
 DEFAULT_HOME = ".kernelpipe"
@@ -146,6 +146,30 @@ class RunStore:
             _ended(run) if run.state in UNFINISHED and is_gone(owner) else run
             for run, owner in found
         )
+
+    def list_ids(self) -> tuple[RunId, ...]:
+        """Return the ids of all runs, in the order of :meth:`list_runs`, at a fraction of its cost.
+
+        It tells nothing of how the runs are.
+        """
+        if not self._index.exists():
+            return ()
+        with self._index.transaction("read") as opened:
+            return rows.select_ids(opened)
+
+    def find(self, run_id: RunId) -> tuple[Run, Owner] | None:
+        """Return the run with exactly this id and the process that owns it, None if there is none.
+
+        One whose process is gone is returned as :meth:`list_runs` does.
+        """
+        if not self._index.exists():
+            return None
+        with self._index.transaction("read") as opened:
+            found = rows.select_runs(opened, self.directory, only=run_id)
+        if not found:
+            return None
+        run, owner = found[0]
+        return (_ended(run) if run.state in UNFINISHED and is_gone(owner) else run), owner
 
     def load(self, reference: str) -> Run:
         """Return one run.

@@ -1,4 +1,6 @@
-"""Times, sizes and numbers as people read them."""
+"""Times, sizes, numbers and tables as people read them."""
+
+from collections.abc import Iterable, Sequence
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -52,3 +54,15 @@ def number(value: float) -> str:
 def counted(count: int, noun: str) -> str:
     """Return for example "1 step" or "3 steps"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
+    """Return one line per row with the columns aligned."""
+    cells = list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        (
+            indent + "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]

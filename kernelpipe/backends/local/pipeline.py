@@ -12,6 +12,7 @@ from kernelpipe.backends.local.machine import Machine
 from kernelpipe.backends.local.merged import merge_executed
 from kernelpipe.backends.local.outcome import read_json
 from kernelpipe.backends.local.preparing import Job, prepare
+from kernelpipe.backends.local.recording import RecordingReporter
 from kernelpipe.backends.local.reporting import Reporter
 from kernelpipe.backends.local.request import RunRequest
 from kernelpipe.backends.local.runtime_copy import install_runtime
@@ -91,21 +92,26 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
     job.results.mark_used([p.result.id for p in plan.steps if p.result is not None])
     tracker = Tracker(store.home, is_wanted=request.is_tracked)
     shared: AbstractContextManager[Machine] = (
-        Machine(jobs=request.jobs) if machine is None else nullcontext(machine)
+        Machine(jobs=job.request.jobs) if machine is None else nullcontext(machine)
     )
-    with shared as present, on_stop_signal(present.stop):
+    cells = {task.step: count_cells(task) for task in tasks}
+    with (
+        RecordingReporter(reporter, cells=cells) as recorder,
+        shared as present,
+        on_stop_signal(present.stop),
+    ):
         git = present.git(job.source.parent)
-        reporter.run_started(
+        recorder.run_started(
             run.id,
             Path(run.directory),
-            tuple(task.step for task in tasks),
-            sum(map(count_cells, tasks)),
+            tuple(cells),
+            sum(cells.values()),
         )
         if job.kernel_note:
-            reporter.message(job.kernel_note)
+            recorder.message(job.kernel_note)
         try:
             run = _carry_out(
-                job, run, plan, machine=present, reporter=reporter, git=git, tracker=tracker
+                job, run, plan, machine=present, reporter=recorder, git=git, tracker=tracker
             )
         except (OSError, UsageError) as error:  # UsageError: from write_notebook
             reason = f"a file of the run cannot be written: {error}"
@@ -115,8 +121,8 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
     if request.batch is None:  # else its end is the time for that
         tracker.deliver_in_background()
     for note in tracker.notes():
-        reporter.message(note)
-    reporter.run_finished(run)
+        recorder.message(note)
+    recorder.run_finished(run)
     if request.out is not None:
         _copy_executed(run, request.out)
     if run.state is RunState.CANCELED:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kernelpipe.runs import owner
-from kernelpipe.runs.owner import current_owner, is_gone
+from kernelpipe.runs.owner import current_owner, is_gone, is_here
 
 
 def test_is_gone__this_process__is_not() -> None:
@@ -67,3 +67,13 @@ def test_is_gone__no_proc__goes_by_the_pid_alone(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(owner, "_text", lambda _: "")
 
     assert not is_gone(current_owner())
+
+
+def test_is_here__process_of_this_host__is() -> None:
+    """Only what surely is this very process may get a signal."""
+    me = current_owner()
+
+    assert is_here(me)
+    assert not is_here(replace(me, host="elsewhere"))
+    assert not is_here(replace(me, boot="earlier"))
+    assert not is_here(replace(me, start="1"))

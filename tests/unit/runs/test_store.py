@@ -469,3 +469,41 @@ def test_create__many_at_once__all_are_recorded(tmp_path: Path) -> None:
 
     assert len(set(found)) == 8
     assert {run.id for run in RunStore(home).list_runs()} == set(found)
+
+
+def test_list_ids__several_runs__are_those_of_the_list(tmp_path: Path) -> None:
+    """In the same order; without a home there are none."""
+    home = tmp_path / "home"
+    before = RunStore(home).list_ids()
+    runs = [create(home, at=at) for at in (NOON, NOON - 10, NOON + 10)]
+
+    assert before == ()
+    assert RunStore(home).list_ids() == tuple(run.id for run in reversed(runs))
+
+
+def test_find__whole_id__gives_run_and_owner(tmp_path: Path) -> None:
+    """The beginning of an id is not enough."""
+    home = tmp_path / "home"
+    run = create(home)
+    store = RunStore(home)
+
+    found = store.find(run.id)
+
+    assert found is not None
+    assert found[0] == run
+    assert found[1].pid == os.getpid()
+    assert store.find(RunId(run.id[:-1])) is None
+    assert RunStore(tmp_path / "other").find(run.id) is None
+
+
+def test_find__owner_is_gone__is_lost(tmp_path: Path) -> None:
+    """As in the list."""
+    home = tmp_path / "home"
+    run = create(home)
+    forget_owner(home, pid=ended_pid())
+
+    found = RunStore(home).find(run.id)
+
+    assert found is not None
+    assert found[0] == RunStore(home).load(run.id)
+    assert found[0].state is RunState.FAILED
