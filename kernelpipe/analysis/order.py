@@ -1,5 +1,6 @@
 """Edges between steps, files that tie them, and cycles."""
 
+import heapq
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
@@ -61,25 +62,39 @@ def sort_steps(names: list[StepName], edges: Iterable[Edge]) -> list[StepName]:
 
     Steps of a cycle keep their place at the end.
     """
-    before: dict[StepName, set[StepName]] = {name: set() for name in names}
+    left: dict[StepName, set[StepName]] = {name: set() for name in names}
+    following: dict[StepName, set[StepName]] = {name: set() for name in names}
     for edge in edges:
-        before[edge.consumer].add(edge.producer)
-    done: list[StepName] = []
-    waiting = list(names)
-    while waiting:
-        ready = next((n for n in waiting if before[n] <= set(done)), None)
-        if ready is None:
-            return done + waiting
-        done.append(ready)
-        waiting.remove(ready)
-    return done
+        left[edge.consumer].add(edge.producer)
+        following[edge.producer].add(edge.consumer)
+    positions = {name: position for position, name in enumerate(names)}
+    ready = [positions[name] for name in names if not left[name]]
+    done: dict[StepName, None] = {}
+    while ready:
+        name = names[heapq.heappop(ready)]
+        done[name] = None
+        for consumer in following[name]:
+            left[consumer].discard(name)
+            if not left[consumer]:
+                heapq.heappush(ready, positions[consumer])
+    return [*done, *(name for name in names if name not in done)]
 
 
 def find_cycle(names: list[StepName], edges: Iterable[Edge]) -> list[StepName]:
     """Return the steps of a shortest cycle in order, empty when there is none."""
     following: dict[StepName, list[StepName]] = {name: [] for name in names}
+    waits = dict.fromkeys(names, 0)
     for edge in edges:
         following[edge.producer].append(edge.consumer)
+        waits[edge.consumer] += 1
+    ready = [name for name in names if not waits[name]]
+    for name in ready:  # grows: most pipelines have no cycle to look for
+        for consumer in following[name]:
+            waits[consumer] -= 1
+            if not waits[consumer]:
+                ready.append(consumer)
+    if len(ready) == len(names):
+        return []
     cycles = [found for name in names if (found := _way_back(name, following))]
     return min(cycles, key=len, default=[])
 

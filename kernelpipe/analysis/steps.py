@@ -52,6 +52,23 @@ class StepBuilder:
         self.parameters = {p.name: p for p in parameters}
         self.diagnostics: list[Diagnostic] = []
         self._mentioned = program.seen.read
+        self._cells: dict[StepName | None, list[PlacedCell]] = {}
+        for placed in placement.cells:
+            self._cells.setdefault(placed.step, []).append(placed)
+        self._settings = {step.name: step.settings for step in placement.steps}
+        self._sources: dict[StepName, dict[str, StepName]] = {}
+        for (step, variable), source in links.sources.items():
+            self._sources.setdefault(step, {})[variable] = source.producer
+        self._configuring = [
+            (placed, facts.configuration)
+            for placed in placement.cells
+            if (facts := history.facts.get(placed.position)) is not None and facts.configuration
+        ]
+        self._changed = {
+            name
+            for name, versions in history.versions.items()
+            if any(v.owner is not None and v.event is Event.CHANGE for v in versions)
+        }
 
     def build(self, order: list[StepName], edges: Iterable[Edge]) -> tuple[Step, ...]:
         """Return the steps in ``order``, linked by ``edges``."""
@@ -61,14 +78,9 @@ class StepBuilder:
         return tuple(self._step(name, tuple(sorted(before[name]))) for name in order)
 
     def _step(self, name: StepName, after: tuple[StepName, ...]) -> Step:
-        cells = [p for p in self.placement.cells if p.step == name]
-        setup_cells = [
-            p
-            for p in self.placement.cells
-            if p.step is None and p.position < self.linker.last[name]
-        ]
+        cells = self._cells.get(name, [])
+        setup_cells = [p for p in self._cells.get(None, ()) if p.position < self.linker.last[name]]
         setup = self._setup(name, setup_cells)
-        declared = next(s for s in self.placement.steps if s.name == name)
         return Step(
             name=name,
             cells=tuple(p.cell for p in cells if not p.is_test),
@@ -82,7 +94,7 @@ class StepBuilder:
             shared_definitions=self._shared(setup_cells),
             setup_names=tuple(sorted(self.links.setup_uses.get(name, ()))),
             modules=tuple(sorted(self._modules(cells, setup))),
-            settings=declared.settings,
+            settings=self._settings[name],
         )
 
     # -- setup -----------------------------------------------------------------------------------
@@ -91,11 +103,9 @@ class StepBuilder:
         kept = self._kept_imports(name, trees)
         replayed = [SetupCell(cell=p.cell, source=self._sliced(p, kept)) for p in cells]
         first = self.linker.first[name]
-        for placed in self.placement.cells[:first]:
-            facts = self.history.facts.get(placed.position)
-            if facts is not None and facts.configuration and placed.step not in (None, name):
-                source = "\n".join(facts.configuration)
-                replayed.append(SetupCell(cell=placed.cell, source=source))
+        for placed, lines in self._configuring:
+            if placed.position < first and placed.step not in (None, name):
+                replayed.append(SetupCell(cell=placed.cell, source="\n".join(lines)))
         return tuple(sorted(replayed, key=lambda s: s.cell.index))
 
     def _sliced(self, placed: PlacedCell, kept: Mapping[str, bool]) -> str:
@@ -109,7 +119,7 @@ class StepBuilder:
         if any(runs_hidden_code(t) for t in trees) or self._binds_unknown(name):
             return {}
         used = set(self.links.setup_uses.get(name, {})) | eager_names(trees)
-        used |= {n for p in self.placement.cells if p.step == name for n in self._reads(p)}
+        used |= {n for p in self._cells.get(name, ()) for n in self._reads(p)}
         return {n: n in used for n in self._mentioned}
 
     def _binds_unknown(self, name: StepName) -> bool:
@@ -120,20 +130,12 @@ class StepBuilder:
         return facts.reads if facts is not None else ()
 
     def _shared(self, setup_cells: list[PlacedCell]) -> tuple[tuple[str, int], ...]:
-        changed = {
-            name
-            for name, versions in self.history.versions.items()
-            if any(v.owner is not None and v.event is Event.CHANGE for v in versions)
-        }
-        return tuple(sorted(shared_definitions(setup_cells, self.trees, changed).items()))
+        found = shared_definitions(setup_cells, self.trees, self._changed)
+        return tuple(sorted(found.items()))
 
     # -- ports -----------------------------------------------------------------------------------
     def _inputs(self, name: StepName, setup_cells: list[PlacedCell]) -> tuple[InputPort, ...]:
-        ports = {
-            variable: source.producer
-            for (step, variable), source in self.links.sources.items()
-            if step == name
-        }
+        ports = self._sources.get(name, {})
         given = [
             InputPort(name=n, source=None) for n in sorted(self._parameters_read(name, setup_cells))
         ]

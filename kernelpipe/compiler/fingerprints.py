@@ -220,5 +220,7 @@ def _settings(settings: StepSettings) -> Iterator[tuple[str, str]]:
         yield f"env:{variable.key}", variable.value
     for secret in settings.secrets:
         yield f"secret:{secret.env}", f"{secret.secret}:{secret.key}"
+    for config_map in settings.config_maps:
+        yield f"config-map:{config_map.env}", f"{config_map.config_map}:{config_map.key}"
     if settings.foreach is not None:
         yield "foreach", f"{settings.foreach.name} in {settings.foreach.items}"

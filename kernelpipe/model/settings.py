@@ -1,6 +1,7 @@
 """The typed settings that tags and metadata give to a step or to the whole pipeline."""
 
 from dataclasses import dataclass, fields
+from enum import Enum
 
 from kernelpipe.model.location import Location
 
@@ -31,6 +32,84 @@ class SecretEnv:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMapEnv:
+    """``config-map:NAME:KEY:ENV``: an environment variable filled from a cluster's config map."""
+
+    config_map: str
+    key: str
+    env: str
+
+
+class MountKind(Enum):
+    """What is mounted into a step's pod; the values are the metadata's keys."""
+
+    SECRET = "secret"  # noqa: S105 - no secret
+    CONFIG_MAP = "config_map"
+    CLAIM = "pvc"
+    """A persistent volume claim that exists."""
+    EPHEMERAL = "ephemeral"
+    """A volume made for the pod and deleted with it."""
+    EMPTY_DIR = "empty_dir"
+    """A folder of the node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """Files at the absolute ``path`` in a step's pod, from what ``name`` is called in the cluster.
+
+    ``sub_path`` is for claims, ``is_optional`` for secrets and config maps; ``size`` is a
+    quantity, needed by ephemeral volumes, the most that an empty folder may take; ``access_modes``
+    and ``storage_class`` (None means the cluster's default) are for ephemeral volumes;
+    ``is_in_memory`` is for empty folders.
+    """
+
+    kind: MountKind
+    name: str
+    path: str
+    sub_path: str | None = None
+    is_optional: bool = False
+    size: str | None = None
+    access_modes: tuple[str, ...] = ()
+    storage_class: str | None = None
+    is_in_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """A taint of nodes that a step's pod may run on in spite of; None means any.
+
+    ``operator`` is "Equal" or "Exists"; ``seconds`` is how long a pod stays on a node that is
+    tainted while it runs.
+    """
+
+    key: str | None = None
+    operator: str = "Equal"
+    value: str | None = None
+    effect: str | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """The pauses between attempts: ``first_s``, then each ``factor`` times the one before.
+
+    No attempt begins later than ``within_s`` after the first one did; None means no limit.
+    """
+
+    first_s: int
+    factor: int = 2
+    within_s: int | None = None
+
+
+class PullPolicy(Enum):
+    """When a node fetches a step's image; the values are Kubernetes' words."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Foreach:
     """``foreach:NAME in LIST``: the step runs once per item of the list parameter ``items``."""
 
@@ -47,6 +126,8 @@ class StepSettings:
     ``retry`` counts further attempts after the first; ``timeout_s`` is in seconds. Tuples are in
     tag order, a later tag for the same key replaces the earlier one. ``register`` is the name under
     which the step's model is registered, with ``:`` and the model's variable where that is given.
+    ``cpu`` and ``memory`` are the most that a step may take, ``cpu_request`` and ``memory_request``
+    what is kept free for it.
     """
 
     image: str | None = None
@@ -68,6 +149,15 @@ class StepSettings:
     when: str | None = None
     foreach: Foreach | None = None
     on_exit: bool | None = None
+    cpu_request: str | None = None
+    memory_request: str | None = None
+    backoff: Backoff | None = None
+    config_maps: tuple[ConfigMapEnv, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    node_selector: tuple[NamedText, ...] = ()
+    image_pull_secrets: tuple[str, ...] = ()
+    image_pull_policy: PullPolicy | None = None
 
     def names_set(self) -> tuple[str, ...]:
         """Return the names of the settings that were given, in the order of the fields."""
@@ -92,15 +182,46 @@ class MetadataEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A volume that the steps of one run share; ``size`` is a Kubernetes quantity.
+
+    Without ``storage_class`` and ``access_modes`` the cluster's administrator has chosen them.
+    """
+
+    size: str
+    storage_class: str | None = None
+    access_modes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeToLive:
+    """How long a cluster keeps what a finished run leaves there, in whole seconds.
+
+    ``success_s`` and ``failure_s`` hold over ``finished_s``.
+    """
+
+    finished_s: int | None = None
+    success_s: int | None = None
+    failure_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
     """Settings of the whole notebook, from its metadata (``kernelpipe`` or ``kubeflow_notebook``).
 
-    ``step_defaults`` apply to each step that does not set the same thing itself. ``other`` holds
-    every further metadata entry, sorted by key, so that backends can report what they ignore.
+    ``step_defaults`` apply to each step that does not set the same thing itself. ``deadline_s`` is
+    how long a whole run may take, ``parallelism`` how many of its steps may run at the same time,
+    ``service_account`` the Kubernetes account its pods run as. ``other`` holds every further
+    metadata entry, sorted by key, so that backends can report what they ignore.
     """
 
     name: str | None = None
     description: str | None = None
     experiment: str | None = None
     step_defaults: StepSettings = StepSettings()
+    workspace: Workspace | None = None
+    ttl: TimeToLive | None = None
+    deadline_s: int | None = None
+    parallelism: int | None = None
+    service_account: str | None = None
     other: tuple[MetadataEntry, ...] = ()

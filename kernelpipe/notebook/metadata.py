@@ -10,13 +10,28 @@ from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
 from kernelpipe.model.settings import MetadataEntry, PipelineSettings, StepSettings
 from kernelpipe.notebook import rules
+from kernelpipe.notebook.json_values import JsonValue
+from kernelpipe.notebook.kale_volumes import is_existing_claim, read_volumes
+from kernelpipe.notebook.pipeline_metadata import PIPELINE_KEYS
+from kernelpipe.notebook.settings_metadata import read_settings
 from kernelpipe.notebook.settings_tags import merge_settings
 from kernelpipe.notebook.tags import parse_step_defaults
 
 OWN_KEY: Final = "kernelpipe"
 KALE_KEY: Final = "kubeflow_notebook"
 VERSION: Final = 1
-_OWN_KEYS: Final = ("version", "name", "description", "experiment", "step_defaults", "notify")
+_OWN_KEYS: Final = (
+    "version",
+    "name",
+    "description",
+    "experiment",
+    "step_defaults",
+    "notify",
+    *PIPELINE_KEYS,
+)
+
+_OF_EXECUTED_CELLS: Final = frozenset({"version", "cell", "role"})
+"""What is no setting of a cell: its version, and what the notebooks of finished steps say."""
 
 
 @dataclass(slots=True)
@@ -26,13 +41,17 @@ class _Findings:
     path: str
     where: str
     texts: dict[str, str] = field(default_factory=dict)
+    typed: dict[str, object] = field(default_factory=dict)
     defaults: StepSettings = field(default_factory=StepSettings)
     other: dict[str, MetadataEntry] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
+    place: Location | None = None
+    """The cell's, None for the notebook's metadata."""
+
     @property
     def location(self) -> Location:
-        return Location(path=self.path)
+        return self.place or Location(path=self.path)
 
     def report(self, rule: rules.Rule, message: str, hint: str | None = None) -> None:
         self.diagnostics.append(rule.at(self.location, message, hint))
@@ -49,13 +68,36 @@ class _Findings:
         else:
             self.refuse(key, "text")
 
+    def value(self, key: str, value: object) -> JsonValue:
+        """Return a part of this metadata, to read it strictly."""
+        return JsonValue(
+            value=value,
+            path=f"{self.where}.{key}",
+            location=self.location,
+            findings=self.diagnostics,
+        )
+
+    def step_defaults(self, key: str, value: object) -> None:
+        """Take in the settings of all steps: a list of tags, or a mapping with what fits none."""
+        if not isinstance(value, dict):
+            self.tags(key, value)
+            return
+        if "tags" in value:
+            self.tags(f"{key}.tags", value["tags"])
+        rest = {name: item for name, item in value.items() if name != "tags"}
+        self.join(read_settings(self.value(key, rest)))
+
+    def join(self, settings: StepSettings) -> None:
+        """Take in further settings of all steps."""
+        self.defaults = merge_settings(self.defaults, settings).settings
+
     def tags(self, key: str, value: object) -> None:
         """Take in the settings of all steps, a list of tags."""
         if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
             self.refuse(key, "a list of tags")
             return
         settings, found = parse_step_defaults(value, self.location)
-        self.defaults = merge_settings(self.defaults, settings).settings
+        self.join(settings)
         self.diagnostics += found
 
     def notify(self, key: str, value: object) -> None:
@@ -97,6 +139,7 @@ def parse_metadata(
         step_defaults=merged.settings,
         other=tuple(entry for _, entry in sorted((own.other | kale.other).items())),
     )
+    settings = replace(settings, **own.typed)  # type: ignore[arg-type]  # each by its field's name
     return settings, (*own.diagnostics, *kale.diagnostics, *found)
 
 
@@ -116,19 +159,14 @@ def _read(
 
 
 def _read_own(content: Mapping[str, Any], findings: _Findings) -> None:
-    version = content.get("version", VERSION)
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        findings.refuse("version", "a version number")
-        version = VERSION
-    if version > VERSION:
-        findings.report(
-            rules.NEWER_METADATA,
-            f"metadata '{OWN_KEY}' has version {version}; this kernelpipe knows {VERSION}",
-            "upgrade kernelpipe: pip install --upgrade kernelpipe",
-        )
+    version = _read_version(content, findings)
     for key, value in content.items():
         if key == "step_defaults":
-            findings.tags(key, value)
+            findings.step_defaults(key, value)
+        elif key in PIPELINE_KEYS:
+            target, reader = PIPELINE_KEYS[key]
+            if value is not None:
+                findings.typed[target] = reader(findings.value(key, value))
         elif key == "notify":
             findings.notify(key, value)
         elif key in _OWN_KEYS:
@@ -144,6 +182,44 @@ def _read_own(content: Mapping[str, Any], findings: _Findings) -> None:
             )
 
 
+def _read_version(content: Mapping[str, Any], findings: _Findings) -> int:
+    version = content.get("version", VERSION)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        findings.refuse("version", "a version number")
+        return VERSION
+    if version > VERSION:
+        findings.report(
+            rules.NEWER_METADATA,
+            f"metadata '{OWN_KEY}' has version {version}; this kernelpipe knows {VERSION}",
+            "upgrade kernelpipe: pip install --upgrade kernelpipe",
+        )
+    return version
+
+
+def parse_cell_metadata(
+    metadata: Mapping[str, Any], location: Location
+) -> tuple[StepSettings, tuple[Diagnostic, ...]]:
+    """Return what a cell's metadata sets for its step, with what is wrong with it.
+
+    Args:
+        metadata: Of the cell; what is not below ``kernelpipe`` is others'.
+        location: The cell's.
+    """
+    content = metadata.get(OWN_KEY)
+    if content is None:
+        return StepSettings(), ()
+    findings = _Findings(location.path, OWN_KEY, place=location)
+    if not isinstance(content, dict):
+        findings.report(
+            rules.ODD_METADATA, f"metadata '{OWN_KEY}' is not a mapping; it is not read"
+        )
+        return StepSettings(), tuple(findings.diagnostics)
+    _read_version(content, findings)
+    rest = {key: value for key, value in content.items() if key not in _OF_EXECUTED_CELLS}
+    value = JsonValue(value=rest, path=OWN_KEY, location=location, findings=findings.diagnostics)
+    return read_settings(value), tuple(findings.diagnostics)
+
+
 def _read_kale(content: Mapping[str, Any], findings: _Findings) -> None:
     for key, target in _KALE_TEXTS.items():
         findings.text(target, key, content.get(key))
@@ -153,6 +229,12 @@ def _read_kale(content: Mapping[str, Any], findings: _Findings) -> None:
     elif experiment is not None:
         findings.refuse("experiment", "a mapping")
     _read_kale_defaults(content, findings)
+    volumes = content.get("volumes")
+    if volumes:
+        mounts, left = read_volumes(findings.value("volumes", volumes))
+        findings.join(mounts)
+        if left:
+            findings.keep("volumes", list(left))
     for key, value in content.items():
         if key not in _KALE_READ and not _is_inert(key, content):
             findings.keep(key, value)
@@ -194,7 +276,8 @@ def _is_inert(key: str, content: Mapping[str, Any]) -> bool:
     if value in _NOTHING or key in _UI_ONLY:
         return True
     if key in _WITH_VOLUMES:
-        return not content.get("volumes")
+        volumes = content.get("volumes")
+        return not volumes or (isinstance(volumes, list) and all(map(is_existing_claim, volumes)))
     if key.startswith("katib_"):
         return not content.get("katib_run")
     return key.startswith("marshal_")  # where Kale puts values between steps; ours need no volume
@@ -217,5 +300,6 @@ _KALE_READ: Final = frozenset(
         "base_image",
         "enable_caching",
         "steps_defaults",
+        "volumes",
     }
 )

@@ -12,10 +12,11 @@ from kernelpipe.model.location import Location
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
 from kernelpipe.notebook import rules
 from kernelpipe.notebook.document import JSON, joined, read_document
-from kernelpipe.notebook.metadata import parse_metadata
+from kernelpipe.notebook.metadata import OWN_KEY, parse_cell_metadata, parse_metadata
+from kernelpipe.notebook.settings_tags import merge_settings
 from kernelpipe.notebook.tags import CellTags, parse_tags
+from kernelpipe.notebook.walk import SETUP_ROLES, Walk
 
-_SETUP: Final = frozenset({CellRole.IMPORTS, CellRole.FUNCTIONS, CellRole.PARAMETERS})
 _PYTHON: Final = ("python", "ipython", "pypy", "xpython")
 _OTHER_KERNELS: Final = re.compile(
     r"(?:ir|xr|julia|bash|zsh|javascript|jslab|deno|scala|almond|apache_toree|sos|xcpp|xeus-cling"
@@ -140,15 +141,15 @@ class _CellReader:
     path: str
     diagnostics: list[Diagnostic]
     cells: list[Cell] = field(default_factory=list)
-    above: CellRole = CellRole.IMPORTS
-    """Role of the cell above that an untagged cell takes over; STEP once a step has begun."""
-    has_step: bool = False
+    walk: Walk = field(default_factory=Walk)
 
     def read(self, index: int, cell: JSON) -> None:
         """Take in one cell of any type."""
         location = Location(path=self.path, cell_index=index, cell_id=cell["id"])
         metadata = self.mapping(cell, location, "the cell")
-        tags = parse_tags(self._tags(metadata, location), location)
+        tags = self._with_settings(
+            parse_tags(self._tags(metadata, location), location), metadata, location
+        )
         if cell["cell_type"] != "code":
             self._check_text_cell(tags, location, cell["cell_type"])
             return
@@ -199,6 +200,30 @@ class _CellReader:
             self._odd(location, "a tag of the cell is not text; it is not read")
         return [tag for tag in tags if isinstance(tag, str)]
 
+    def _with_settings(self, tags: CellTags, metadata: JSON, location: Location) -> CellTags:
+        """Return what the tags say together with the settings in the cell's metadata."""
+        found, diagnostics = parse_cell_metadata(metadata, location)
+        if tags.role is CellRole.SKIP or not (diagnostics or found.names_set()):
+            return tags
+        merged = merge_settings(tags.settings, found)
+        return replace(
+            tags,
+            settings=merged.settings,
+            speaking=(*tags.speaking, f"metadata.{OWN_KEY}"),
+            diagnostics=(
+                *tags.diagnostics,
+                *diagnostics,
+                *(
+                    rules.TWO_VALUES.at(
+                        location,
+                        f"metadata '{OWN_KEY}': a tag of this cell sets '{name}' otherwise",
+                        "keep one of them",
+                    )
+                    for name in merged.conflicts
+                ),
+            ),
+        )
+
     def _source(self, cell: JSON, location: Location) -> str:
         source = (joined(cell["source"]) or "").replace("\r\n", "\n").replace("\r", "\n")
         try:
@@ -232,28 +257,19 @@ class _CellReader:
             )
 
     def _place(self, tags: CellTags, location: Location) -> CellRole:
-        """Return the cell's role and remember what it means for untagged cells below."""
-        if tags.role is CellRole.SKIP:
-            return tags.role
-        is_tagged = bool(tags.step) or tags.is_continued
-        role = tags.role or (CellRole.STEP if is_tagged else self.above)
-        if tags.step:
-            self.has_step = True
-        if tags.is_continued and not self.has_step:
+        """Return the cell's role, with what its tags say in vain."""
+        role = self.walk.enter(tags)
+        if role is CellRole.SKIP:
+            return role
+        if tags.is_continued and not self.walk.has_step:
             self._homeless(location, "the tag 'step:' means the step above, but there is none")
-        elif tags.speaking and role in _SETUP:
+        elif tags.speaking and role in SETUP_ROLES:
             self._without_step(tags, location, role)
-        if role is CellRole.PARAMETERS:
-            self.above = CellRole.IMPORTS
-        elif role in _SETUP:
-            self.above = role
-        elif self.has_step:
-            self.above = CellRole.STEP
         return role
 
     def _without_step(self, tags: CellTags, location: Location, role: CellRole) -> None:
         listed = "', '".join(tags.speaking)
-        if tags.role is None and not self.has_step:
+        if tags.role is None and not self.walk.has_step:
             self._homeless(location, f"'{listed}' speaks of a step, but no step has begun")
             return
         self.diagnostics.append(

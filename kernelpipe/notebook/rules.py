@@ -212,8 +212,8 @@ SECRET = Rule(
     code="KP122",
     name="secret",
     severity=_ERROR,
-    why="A secret is read from one key of one named secret of the cluster into one environment "
-    "variable: all three must be given.",
+    why="A secret (or a config map) is read from one key of one named secret of the cluster into "
+    "one environment variable: all three must be given.",
     bad="# %% step:a secret:aws:key\nx = 1\n",
     good="# %% step:a secret:aws:key:AWS_KEY\nx = 1\n",
 )
@@ -380,6 +380,25 @@ TWO_METADATA = Rule(
         '{"kernelpipe": {"version": 1, "name": "a"}, "kubeflow_notebook": {"pipeline_name": "a"}}',
     ),
 )
+CLUSTER_VALUE = Rule(
+    code="KP145",
+    name="cluster-value",
+    severity=_ERROR,
+    why="Names, amounts, paths and words that Kubernetes refuses would fail only when the pod "
+    "starts.",
+    bad=_file(
+        _cell(
+            "x = 1",
+            '{"tags": ["step:a"], "kernelpipe": {"mounts": [{"pvc": "My Data", "path": "/d"}]}}',
+        )
+    ),
+    good=_file(
+        _cell(
+            "x = 1",
+            '{"tags": ["step:a"], "kernelpipe": {"mounts": [{"pvc": "my-data", "path": "/d"}]}}',
+        )
+    ),
+)
 
 RULES = (
     ENCODING,
@@ -419,5 +438,6 @@ RULES = (
     METADATA_VALUE,
     STEP_DEFAULT,
     TWO_METADATA,
+    CLUSTER_VALUE,
 )
 """Every rule of this package, by code; KP100 is a file that cannot be read at all."""

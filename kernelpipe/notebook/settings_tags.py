@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from kernelpipe.model.settings import (
+    ConfigMapEnv,
     Foreach,
     NamedText,
     ResourceLimit,
@@ -26,11 +27,19 @@ _MEMORY_HINTS: Final = re.compile(r"([0-9.]+) ?([kmgtp])?(?:i?b)?", re.IGNORECAS
 _FOREACH: Final = re.compile(r"([A-Za-z_]\w*)\s+in\s+([A-Za-z_]\w*)")
 _KEYS: Final = {
     "limits": "resource",
+    "config_maps": "env",
+    "mounts": "path",
+    "node_selector": "key",
     "env": "key",
     "secrets": "env",
     "labels": "key",
     "annotations": "key",
 }
+_SETS: Final = frozenset({"tolerations", "image_pull_secrets"})
+"""Settings of which a step may have several; none replaces another."""
+
+
+_NOTHING: Final = StepSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +62,10 @@ class Merged:
 def merge_settings(first: StepSettings, second: StepSettings) -> Merged:
     """Return both together; ``second`` wins where they differ.
 
-    Environment variables, labels and the like are joined by their key.
+    Environment variables, labels and the like are joined by their key, tolerations are added.
     """
+    if _NOTHING in (first, second):
+        return Merged(settings=second if first == _NOTHING else first, conflicts=())
     changes: dict[str, object] = {}
     conflicts: list[str] = []
     for field in fields(StepSettings):
@@ -67,6 +78,8 @@ def merge_settings(first: StepSettings, second: StepSettings) -> Merged:
                     conflicts.append(f"{field.name} {getattr(item, key)}")
                 joined[getattr(item, key)] = item
             changes[field.name] = tuple(joined.values())
+        elif field.name in _SETS:
+            changes[field.name] = tuple(dict.fromkeys((*old, *new)))
         elif new is not None:
             if old is not None and old != new:
                 conflicts.append(field.name)
@@ -150,6 +163,19 @@ def _limit(value: str) -> StepSettings | Fault:
     return StepSettings(limits=(ResourceLimit(resource=resource, amount=amount),))
 
 
+def _request(value: str) -> StepSettings | Fault:
+    resource, colon, amount = value.rpartition(":")
+    if not colon or resource not in {"cpu", "memory"}:
+        return Fault(
+            rule=rules.LIMIT, message="only cpu and memory can be requested", hint=_form("request")
+        )
+    found = _PARSERS[resource](amount)
+    if isinstance(found, Fault):
+        hint = found.hint and re.sub(r"\b(cpu|memory):", r"request:\1:", found.hint)
+        return replace(found, hint=hint)
+    return StepSettings(cpu_request=found.cpu, memory_request=found.memory)
+
+
 def _retry(value: str) -> StepSettings | Fault:
     count = values.parse_count(value)
     if count is None:
@@ -213,21 +239,33 @@ def _env(value: str) -> StepSettings | Fault:
 
 
 def _secret(value: str) -> StepSettings | Fault:
-    parts = value.split(":")
-    if len(parts) != 3:  # noqa: PLR2004  # SECRET, KEY, ENV
-        return Fault(
-            rule=rules.SECRET, message="it needs a secret, a key and a variable",
-            hint=_form("secret"),
-        )  # fmt: skip
-    forms = (values.SECRET_NAME, values.SECRET_KEY, values.VARIABLE)
-    kinds = ("a secret", "a key", "a variable")
-    for form, kind, part in zip(forms, kinds, parts, strict=True):
-        if not form.fullmatch(part):
-            return Fault(
-                rule=rules.SECRET, message=f"'{part}' cannot name {kind}", hint=_form("secret")
-            )
-    secret, key, env = parts
+    found = _from_cluster("secret", "a secret", value)
+    if isinstance(found, Fault):
+        return found
+    secret, key, env = found
     return StepSettings(secrets=(SecretEnv(secret=secret, key=key, env=env),))
+
+
+def _config_map(value: str) -> StepSettings | Fault:
+    found = _from_cluster("config-map", "a config map", value)
+    if isinstance(found, Fault):
+        return found
+    config_map, key, env = found
+    return StepSettings(config_maps=(ConfigMapEnv(config_map=config_map, key=key, env=env),))
+
+
+def _from_cluster(tag: str, what: str, value: str) -> list[str] | Fault:
+    """Return the three parts of a tag that fills a variable from something of the cluster."""
+    parts = value.split(":")
+    if len(parts) != 3:  # noqa: PLR2004  # NAME, KEY, ENV
+        return Fault(
+            rule=rules.SECRET, message=f"it needs {what}, a key and a variable", hint=_form(tag)
+        )
+    forms = (values.SECRET_NAME, values.SECRET_KEY, values.VARIABLE)
+    for form, kind, part in zip(forms, (what, "a key", "a variable"), parts, strict=True):
+        if not form.fullmatch(part):
+            return Fault(rule=rules.SECRET, message=f"'{part}' cannot name {kind}", hint=_form(tag))
+    return parts
 
 
 def _named_text(name: str, value: str) -> NamedText | Fault:
@@ -288,6 +326,7 @@ FORMS: Final[Mapping[str, str]] = {
     "memory": "memory:4Gi or memory:500Mi",
     "gpu": "gpu:1",
     "limit": "limit:RESOURCE:AMOUNT, for example limit:nvidia.com/gpu:1",
+    "request": "request:cpu:500m or request:memory:1Gi",
     "retry": "retry:2",
     "timeout": "timeout:90s, timeout:10m or timeout:1h30m",
     "cache": "cache:on or cache:off",
@@ -296,6 +335,7 @@ FORMS: Final[Mapping[str, str]] = {
     "register": "register:NAME or register:NAME:VARIABLE",
     "env": "env:NAME:TEXT",
     "secret": "secret:SECRET:KEY:VARIABLE",
+    "config-map": "config-map:NAME:KEY:VARIABLE",
     "label": "label:KEY:TEXT",
     "annotation": "annotation:KEY:TEXT",
     "when": "when:EXPRESSION, for example when:accuracy > 0.9",
@@ -309,6 +349,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], StepSettings | Fault]]] = {
     "memory": _memory,
     "gpu": _gpu,
     "limit": _limit,
+    "request": _request,
     "retry": _retry,
     "timeout": _timeout,
     "cache": _cache,
@@ -317,6 +358,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], StepSettings | Fault]]] = {
     "register": _register,
     "env": _env,
     "secret": _secret,
+    "config-map": _config_map,
     "label": _label,
     "annotation": _annotation,
     "when": _when,

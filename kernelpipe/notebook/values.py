@@ -13,6 +13,7 @@ RESOURCE: Final = re.compile(
     r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 )
 SECRET_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+VOLUME_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 SECRET_KEY: Final = re.compile(r"[-._A-Za-z0-9]{1,253}")
 MODEL_NAME: Final = re.compile(r"\w(?:[\w .-]{0,248}[\w.-])?")
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"

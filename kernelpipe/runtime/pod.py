@@ -84,7 +84,7 @@ def main(root: str, executor_input: str) -> int:
         The exit code: 0 when the step succeeded, 1 when it failed.
     """
     given = json.loads(executor_input)
-    step = json.loads((Path(root) / "step.json").read_text(encoding="utf-8"))
+    step = read_step(Path(root))
     pod = Pod(Path(root), step, given.get("inputs", {}), given.get("outputs", {}))
     if str(pod.runtime) in sys.path:  # the bootstrap's; the user's code must not see it
         sys.path.remove(str(pod.runtime))
@@ -97,6 +97,18 @@ def main(root: str, executor_input: str) -> int:
         os.chdir("/")
         shutil.rmtree(root, ignore_errors=True)
     return 0
+
+
+def read_step(root: Path) -> dict[str, Any]:
+    """Return ``step.json``, completed by what the steps share (``shared.json``)."""
+    step: dict[str, Any] = json.loads((root / "step.json").read_text(encoding="utf-8"))
+    shared = json.loads((root / "shared.json").read_text(encoding="utf-8"))
+    setup = step["document"]["setup"]
+    step["document"]["setup"] = [
+        shared["setup"][cell] if isinstance(cell, int) else cell for cell in setup
+    ]
+    tools = {name: text for name, text in shared["tools"].items() if name not in step["needed"]}
+    return {"tools": tools, **step}
 
 
 def _run(pod: Pod) -> None:

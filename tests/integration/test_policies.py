@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,51 @@ def test_usage__of_steps_and_cells__is_what_they_took(tmp_path: Path) -> None:
 
 def _assert_in(number: float, least: float, most: float) -> None:
     assert least <= number <= most, f"{number:g} is not in {least:g}..{most:g}"
+
+
+def test_retry__pauses_in_metadata__hold_until_the_time_is_over(tmp_path: Path) -> None:
+    """The pause is the one that was asked for, and no attempt begins too late."""
+    own = {"retry": {"count": 5, "pause": 1, "factor": 1, "within": 1}}
+    source = "open('tries', 'a').write('x')\nraise ValueError"
+    kit.write(tmp_path / "n.ipynb", kit.code(source, "step:a", kernelpipe=own))
+
+    result = run(tmp_path)
+
+    assert result.state.value == "FAILED"
+    assert (tmp_path / "tries").read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "is_one_by_one"),
+    [pytest.param(1, True, id="one"), pytest.param(3, False, id="all")],
+)
+def test_parallelism__of_the_notebook__is_the_most_that_run_at_once(
+    tmp_path: Path, allowed: int, *, is_one_by_one: bool
+) -> None:
+    """There are four slots, but the notebook may allow fewer."""
+    source = (
+        "import time\nbegun = time.monotonic()\ntime.sleep(0.7)\n"
+        "open('times.{n}', 'w').write(f'{{begun}} {{time.monotonic()}}')"
+    )
+    steps = [kit.code(source.format(n=n), f"step:s{n}") for n in range(3)]
+    kit.write(tmp_path / "n.ipynb", *steps, metadata={"kernelpipe": {"parallelism": allowed}})
+
+    assert run(tmp_path).state.value == "SUCCEEDED"
+    times = sorted(tuple(map(float, path.read_text().split())) for path in tmp_path.glob("times.*"))
+    gaps = [after[0] - before[1] for before, after in pairwise(times)]
+    assert len(gaps) == 2
+    assert all(gap >= 0 for gap in gaps) is is_one_by_one
+
+
+def test_deadline__of_the_notebook__ends_the_run(tmp_path: Path) -> None:
+    """As a cluster does."""
+    kit.write(
+        tmp_path / "n.ipynb",
+        kit.code("import time\ntime.sleep(60)", "step:a"),
+        metadata={"kernelpipe": {"deadline": "2s"}},
+    )
+
+    result = run(tmp_path)
+
+    assert result.state.value == "FAILED"
+    assert result.reason == "the run took longer than its timeout of 2 s"

@@ -8,16 +8,16 @@ from kernelpipe.backends.kfp.executor_rules import ARGUMENT_LIMIT
 from kernelpipe.backends.kfp.ir import Built
 from kernelpipe.backends.kfp.kfp_names import kfp_name
 from kernelpipe.backends.kfp.payload import BUDGET_BYTES
+from kernelpipe.backends.kfp.pod_checks import pod_faults
 from kernelpipe.backends.kfp.resources import accelerator, quantity
+from kernelpipe.backends.kfp.travelling_files import travels
+from kernelpipe.backends.kfp.workflow_size import LIMIT_BYTES, estimate_workflow
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
 from kernelpipe.model.location import Location
 from kernelpipe.model.pipeline import Pipeline
 
-WORKFLOW_LIMIT_BYTES: Final = 1_500_000
-"""What Kubernetes stores at most for one workflow, roughly."""
-WORKFLOW_FACTOR: Final = 4
-"""How many times the IR's size the workflow takes."""
+_FEW_FIRST: Final = 3
 _NOT_DONE: Final = {
     "when": "the step would always run",
     "foreach": "the step would run once, for no item",
@@ -39,8 +39,9 @@ def diagnose(pipeline: Pipeline, tasks: Sequence[Task], built: Built) -> tuple[D
         found += _check_unsupported(step)
         found += _check_resources(step)
         found += _check_texts(step)
+        found += _check_pod(step)
         found += _check_size(step, built.sizes[task.step])
-    found += _check_workflow(pipeline, sum(built.sizes.values()))
+    found += _check_workflow(pipeline, tasks, built)
     return in_notebook_order(tuple(found))
 
 
@@ -99,12 +100,29 @@ def _check_metadata(pipeline: Pipeline) -> Iterator[Diagnostic]:
             location=Location(path=pipeline.path),
             hint="choose it when you submit the YAML",
         )
+    if pipeline.settings.service_account:
+        yield Diagnostic(
+            code="KP401",
+            severity=Severity.INFO,
+            message=f"the service account '{pipeline.settings.service_account}' is not part of the "
+            "YAML",
+            location=Location(path=pipeline.path),
+            hint="choose it when you submit the YAML",
+        )
+    if pipeline.settings.parallelism:
+        yield Diagnostic(
+            code="KP401",
+            severity=Severity.WARNING,
+            message="'parallelism' is not honoured by backend 'kfp'",
+            location=Location(path=pipeline.path),
+            hint="KFP has no such limit for a run; steps that ask for cpu and memory wait for room",
+        )
 
 
 def _check_files(pipeline: Pipeline) -> Iterator[Diagnostic]:
     """Report files that one step writes and another reads: pods share no file system."""
     for tie in pipeline.file_ties:
-        if not tie.is_read:
+        if not tie.is_read or travels(pipeline, tie):
             continue
         step = next(each for each in pipeline.steps if each.name == tie.consumer)
         name = f"the file '{tie.path}'" if tie.path else "a file"
@@ -114,7 +132,8 @@ def _check_files(pipeline: Pipeline) -> Iterator[Diagnostic]:
             message=f"step '{tie.consumer}' {'reads' if tie.path else 'may read'} {name} "
             f"that step '{tie.producer}' writes, and files do not travel between pods",
             location=step.cells[0].location if step.cells else Location(path=pipeline.path),
-            hint="hand the content on in a variable, or write and read it in one step",
+            hint="hand the content on in a variable, write and read it in one step, or mount a "
+            "volume in both (metadata 'mounts' or 'workspace')",
         )
 
 
@@ -202,14 +221,32 @@ def _check_size(step: _Step, size: int) -> Iterator[Diagnostic]:
     )
 
 
-def _check_workflow(pipeline: Pipeline, size: int) -> Iterator[Diagnostic]:
-    workflow = size * WORKFLOW_FACTOR
-    if workflow > WORKFLOW_LIMIT_BYTES:
-        yield Diagnostic(
-            code="KP405",
-            severity=Severity.WARNING,
-            message=f"the workflow may take {workflow / 1e6:.1f} MB, Kubernetes stores 1.5 MB",
-            location=Location(path=pipeline.path),
-            hint="merge small steps: each takes about "
-            f"{size // max(1, len(pipeline.steps)) // 1000} KB of the YAML",
+def _check_pod(step: _Step) -> Iterator[Diagnostic]:
+    for fault in pod_faults(step.task.settings):
+        yield step.report(
+            "KP407", Severity.ERROR, fault.message, setting=fault.setting, hint=fault.hint
         )
+
+
+def _check_workflow(
+    pipeline: Pipeline, tasks: Sequence[Task], built: Built
+) -> Iterator[Diagnostic]:
+    size = estimate_workflow(built.documents)
+    if size.stored <= LIMIT_BYTES:
+        return
+    first = sum(not task.after for task in tasks)
+    each = size.stored // max(1, len(tasks))
+    yield Diagnostic(
+        code="KP405",
+        severity=Severity.WARNING,
+        message=f"the workflow may grow to {size.stored / 1e6:.1f} MB "
+        f"({size.submitted / 1e6:.1f} MB when it is submitted), Argo stores 1.0 MB",
+        location=Location(path=pipeline.path),
+        hint=f"merge small steps: each takes about {each // 1000} KB"
+        + (
+            f"; {first} steps wait for no other, and each of these carries the runtime: let them "
+            f"come after one of them (prev:{tasks[0].step})"
+            if first > _FEW_FIRST
+            else ""
+        ),
+    )

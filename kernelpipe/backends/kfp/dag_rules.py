@@ -193,11 +193,21 @@ def _output(task: _Task, output: Json, kind: str, name: str) -> Json | None:
 
 def _check_cycles(bodies: Mapping[str, Json], path: str) -> Iterator[Problem]:
     left = {
-        name: (set(texts(body.get("dependentTasks"))) & set(bodies)) - {name}
+        name: (set(texts(body.get("dependentTasks"))) & bodies.keys()) - {name}
         for name, body in bodies.items()
     }
-    while ready := {name for name, after in left.items() if not after}:
-        left = {name: after - ready for name, after in left.items() if name not in ready}
+    following: dict[str, list[str]] = {name: [] for name in left}
+    for name, after in left.items():
+        for producer in after:
+            following[producer].append(name)
+    ready = [name for name, after in left.items() if not after]
+    while ready:
+        done = ready.pop()
+        del left[done]
+        for name in following[done]:
+            left[name].discard(done)
+            if not left[name]:
+                ready.append(name)
     if left:
         cycle = " -> ".join(_one_cycle(left))
         yield Problem(path=path, message=f"tasks wait for each other: {cycle}")

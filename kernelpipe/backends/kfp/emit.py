@@ -1,6 +1,6 @@
 """The KFP backend's front: check a pipeline, write its IR YAML."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kernelpipe.backends.kfp.checks import diagnose
 from kernelpipe.backends.kfp.ir import build
@@ -22,18 +22,26 @@ def check_pipeline(pipeline: Pipeline, tasks: Sequence[Task]) -> tuple[Diagnosti
     return diagnose(pipeline, tasks, build(pipeline, tasks))
 
 
-def emit_ir(pipeline: Pipeline, tasks: Sequence[Task]) -> str:
+def emit_ir(
+    pipeline: Pipeline,
+    tasks: Sequence[Task],
+    *,
+    report: Callable[[tuple[Diagnostic, ...]], None] | None = None,
+) -> str:
     """Return the IR YAML of a pipeline: the same text for the same notebook and packages.
 
     Args:
         pipeline: Without errors.
         tasks: What it was lowered to, in its order.
+        report: Is called with what `check_pipeline` finds, also when that is nothing.
 
     Raises:
         CompileError: If `check_pipeline` finds errors; it carries all its findings.
     """
     built = build(pipeline, tasks)
     diagnostics = diagnose(pipeline, tasks, built)
+    if report is not None:
+        report(diagnostics)
     if any(each.severity is Severity.ERROR for each in diagnostics):
         raise CompileError(diagnostics=diagnostics)
     problems = validate_ir(built.documents)

@@ -1,6 +1,7 @@
 """Where a cell imports a module, and what a Python file imports."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ def step_imports(step: Step) -> tuple[Import, ...]:
     return tuple(Import(module=name, is_optional=found[name]) for name in sorted(found))
 
 
+@functools.lru_cache(maxsize=1024)  # setup is the same in each step
 def file_imports(source: str | bytes, *, package: str) -> tuple[Import, ...]:
     """Return what a Python file imports, absolute, sorted, each module once.
 

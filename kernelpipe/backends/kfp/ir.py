@@ -10,6 +10,7 @@ from kernelpipe._version import __version__
 from kernelpipe.backends.kfp.executor_rules import EXECUTOR_INPUT
 from kernelpipe.backends.kfp.kfp_names import kfp_name, task_names
 from kernelpipe.backends.kfp.local_modules import files_of
+from kernelpipe.backends.kfp.module_sizes import leave_out_large
 from kernelpipe.backends.kfp.packages import Packages, resolve_packages
 from kernelpipe.backends.kfp.parameters import (
     input_definition,
@@ -24,17 +25,30 @@ from kernelpipe.backends.kfp.payload import (
     pack,
     runtime_part,
 )
-from kernelpipe.backends.kfp.platform import kubernetes_executor, platform_document
+from kernelpipe.backends.kfp.platform import (
+    WORKSPACE_PATH,
+    kubernetes_executor,
+    pipeline_config,
+    platform_document,
+)
 from kernelpipe.backends.kfp.resources import resource_spec
+from kernelpipe.backends.kfp.sharing import Shared
 from kernelpipe.backends.kfp.spec import Json
 from kernelpipe.backends.kfp.validate import SCHEMA_VERSION
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import ArtifactKind, Parameter, Pipeline
+from kernelpipe.model.settings import Backoff
 
 METRICS_PORT: Final = "run-metrics"
 REPORT_PORT: Final = "run-report"
+WORKSPACE_INPUT: Final = "kernelpipe-workspace"
+"""KFP mounts the workspace into the pods that have its path in an input, and into no others."""
+WORKSPACE_VARIABLE: Final = "KERNELPIPE_WORKSPACE"
+_NO_LIMIT_S: Final = 7 * 24 * 3600
+"""For how long a step may be tried again. KFP's default of an hour counts from the start of the
+first attempt: a step that fails after two hours would not be tried again at all."""
 _KFP_LOCAL_WORD: Final = "kfp.dsl.executor_main"
 """``kfp.local.SubprocessRunner`` runs no container without this text in an argument."""
 _SCHEMA_TITLES: Final = {
@@ -68,6 +82,7 @@ def build(pipeline: Pipeline, tasks: Sequence[Task]) -> Built:
         {task.step: task.modules for task in tasks},
         frozenset(task.step for task in tasks if task.settings.image is not None),
     )
+    packages, too_large = leave_out_large(pipeline, packages)
     draft = _Draft.of(pipeline, tasks, packages)
     containers = {task.step: draft.container(task) for task in tasks}
     root: Json = {"dag": {"tasks": {draft.names[task.step]: draft.task(task) for task in tasks}}}
@@ -95,9 +110,11 @@ def build(pipeline: Pipeline, tasks: Sequence[Task]) -> Built:
         for task in tasks
         if (settings := kubernetes_executor(task.settings))
     }
+    config = pipeline_config(pipeline.settings)
+    has_platform = bool(platform or config)
     return Built(
-        documents=(spec, platform_document(platform)) if platform else (spec,),
-        diagnostics=diagnostics,
+        documents=(spec, platform_document(platform, config)) if has_platform else (spec,),
+        diagnostics=(*diagnostics, *too_large),
         sizes={
             step: len(json.dumps(container, ensure_ascii=False).encode())
             for step, container in containers.items()
@@ -125,11 +142,19 @@ class _Draft:
     titles: Mapping[tuple[StepName, str], str]
     packages: Mapping[StepName, Packages]
     runtime_from: Mapping[StepName, StepName]
+    has_workspace: bool
+    documents: Mapping[StepName, Json]
+    """What the pods' runtime reads, less tests: a cluster runs none."""
+    shared: Shared
+    runtime: str
+    """Our runtime with what is shared, packed."""
 
     @classmethod
     def of(
         cls, pipeline: Pipeline, tasks: Sequence[Task], packages: Mapping[StepName, Packages]
     ) -> "_Draft":
+        documents = {task.step: json.loads(task.document) | {"tests": []} for task in tasks}
+        shared = Shared.of(list(documents.values()), packages.values())
         return cls(
             names=task_names(task.step for task in tasks),
             parameters={parameter.name: parameter for parameter in pipeline.parameters},
@@ -140,11 +165,17 @@ class _Draft:
             },
             packages=packages,
             runtime_from={task.step: min(task.after) for task in tasks if task.after},
+            has_workspace=pipeline.settings.workspace is not None,
+            documents=documents,
+            shared=shared,
+            runtime=runtime_part(shared.content()),
         )
 
     def component(self, task: Task) -> Json:
         component: Json = {"executorLabel": f"exec-{self.names[task.step]}"}
         parameters = {each: input_definition(self.parameters[each]) for each in task.parameters}
+        if self.has_workspace:
+            parameters[WORKSPACE_INPUT] = {"parameterType": "STRING"}
         artifacts = {
             f"{each.step}-{each.port}": _artifact(self.titles[each.step, each.port])
             for each in task.inputs
@@ -174,7 +205,9 @@ class _Draft:
         }
         if task.after:
             entry["dependentTasks"] = sorted(self.names[step] for step in task.after)
-        parameters = {each: {"componentInputParameter": each} for each in task.parameters}
+        parameters: Json = {each: {"componentInputParameter": each} for each in task.parameters}
+        if self.has_workspace:
+            parameters[WORKSPACE_INPUT] = {"runtimeValue": {"constant": WORKSPACE_PATH}}
         artifacts = {
             f"{each.step}-{each.port}": self._output(each.step, each.port) for each in task.inputs
         }
@@ -184,16 +217,17 @@ class _Draft:
         if inputs:
             entry["inputs"] = inputs
         if task.settings.retry:
+            backoff = task.settings.backoff or Backoff(first_s=0)
             entry["retryPolicy"] = {
                 "maxRetryCount": task.settings.retry,
-                "backoffDuration": "0s",
-                "backoffFactor": 2.0,
-                "backoffMaxDuration": "3600s",
+                "backoffDuration": f"{backoff.first_s}s",
+                "backoffFactor": float(backoff.factor),
+                "backoffMaxDuration": f"{backoff.within_s or _NO_LIMIT_S}s",
             }
         return entry
 
     def container(self, task: Task) -> Json:
-        parts = (pack(_step_files(task, self.packages[task.step], self.parameters)), runtime_part())
+        own = pack(self._files(task))
         container: Json = {
             "image": task.settings.image or default_image(),
             "command": ["python3", "-c", BOOTSTRAP],
@@ -202,15 +236,33 @@ class _Draft:
                 EXECUTOR_INPUT,
                 task.step,
                 f"{sys.version_info.major}.{sys.version_info.minor}",
-                digest(parts),
-                *(parts[:1] if task.step in self.runtime_from else parts),
+                digest(own, self.runtime),
+                own,
+                *(() if task.step in self.runtime_from else (self.runtime,)),
             ],
-            "env": _environment(task),
+            "env": _environment(task, has_workspace=self.has_workspace),
         }
         resources = resource_spec(task.settings)
         if resources:
             container["resources"] = resources
         return container
+
+    def _files(self, task: Task) -> dict[str, bytes]:
+        packages = self.packages[task.step]
+        as_json = [name for name in task.parameters if travels_as_json(self.parameters[name])]
+        step = {
+            "document": self.shared.shorten(self.documents[task.step]),
+            "json_parameters": as_json,
+            "platform": sys.platform,
+            "pins": {each.name: each.version for each in packages.pins},
+            "needed": {each.name: each.version for each in packages.needed},
+            **self.shared.own_tools(packages),
+        }
+        files = {"step.json": _compact(step)}
+        for module in packages.modules:
+            for name, path in files_of(module):
+                files[f"work/{name}"] = path.read_bytes()
+        return files
 
     def _output(self, step: StepName, port: str) -> Json:
         return {"taskOutputArtifact": {"producerTask": self.names[step], "outputArtifactKey": port}}
@@ -224,29 +276,12 @@ def _artifact(title: str) -> Json:
     return {"artifactType": {"schemaTitle": title, "schemaVersion": "0.0.1"}}
 
 
-def _environment(task: Task) -> list[Json]:
-    variables = {"PYTHONHASHSEED": "0"} | {each.key: each.value for each in task.settings.env}
+def _environment(task: Task, *, has_workspace: bool) -> list[Json]:
+    variables = {"PYTHONHASHSEED": "0"}
+    if has_workspace:
+        variables[WORKSPACE_VARIABLE] = WORKSPACE_PATH
+    variables |= {each.key: each.value for each in task.settings.env}
     return [{"name": key, "value": variables[key]} for key in sorted(variables)]
-
-
-def _step_files(
-    task: Task, packages: Packages, parameters: Mapping[str, Parameter]
-) -> dict[str, bytes]:
-    document = json.loads(task.document)
-    document["tests"] = []  # a cluster runs no tests
-    step = {
-        "document": document,
-        "json_parameters": [name for name in task.parameters if travels_as_json(parameters[name])],
-        "platform": sys.platform,
-        "pins": {each.name: each.version for each in packages.pins},
-        "needed": {each.name: each.version for each in packages.needed},
-        "tools": {each.name: each.version for each in packages.tools},
-    }
-    files = {"step.json": _compact(step)}
-    for module in packages.modules:
-        for name, path in files_of(module):
-            files[f"work/{name}"] = path.read_bytes()
-    return files
 
 
 def _compact(value: object) -> bytes:

@@ -70,9 +70,7 @@ def resolve_packages(
         found[step.name] = own
         diagnostics += _diagnostics(step, own, pipeline.path, here, has_image=step.name in images)
     needs = {}
-    for name, sources in _sources(pipeline).items():
-        names = set().union(*(found[source].names for source in sources))
-        local = {key: one for source in sources for key, one in found[source].modules.items()}
+    for name, (names, local) in _reaching(pipeline, found).items():
         needed = here.closure(sorted(names))
         needs[name] = Packages(
             pins=tuple(each for one in sorted(names) if (each := here.pin(one)) is not None),
@@ -95,14 +93,21 @@ def _imports(step: Step, modules: Iterable[str]) -> tuple[Import, ...]:
     return tuple(Import(module=module, is_optional=both[module]) for module in sorted(both))
 
 
-def _sources(pipeline: Pipeline) -> dict[StepName, set[StepName]]:
-    """Return step -> the step itself and all from which values reach it."""
-    sources = {step.name: {step.name} for step in pipeline.steps}
+def _reaching(
+    pipeline: Pipeline, found: Mapping[StepName, _Found]
+) -> dict[StepName, tuple[set[str], dict[str, LocalModule]]]:
+    """Return step -> packages and modules of the step itself and of all whose values reach it."""
+    reaching = {name: (set(own.names), dict(own.modules)) for name, own in found.items()}
+    producers: dict[StepName, list[StepName]] = {}
+    for edge in pipeline.edges:
+        if edge.kind is EdgeKind.DATA:
+            producers.setdefault(edge.consumer, []).append(edge.producer)
     for step in pipeline.steps:  # an order to run: producers come first
-        for edge in pipeline.edges:
-            if edge.consumer == step.name and edge.kind is EdgeKind.DATA:
-                sources[step.name] |= sources[edge.producer]
-    return sources
+        names, local = reaching[step.name]
+        for producer in producers.get(step.name, ()):
+            names |= reaching[producer][0]
+            local |= reaching[producer][1]
+    return reaching
 
 
 def _resolve(imports: Iterable[Import], directory: Path, here: Installed) -> _Found:

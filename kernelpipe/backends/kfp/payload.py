@@ -15,14 +15,8 @@ BUDGET_BYTES: Final = 90_000
 """How long a step's container description may become before we warn."""
 
 BOOTSTRAP: Final = """\
-import base64, hashlib, json, os, sys, tempfile, zlib
+import base64, hashlib, json, sys, zlib
 executor_input, step, version, digest, *parts = sys.argv[2:]
-here = "%d.%d" % sys.version_info[:2]
-if here != version and os.environ.get("KERNELPIPE_VERSIONS") != "image":
-    sys.exit("kernelpipe: step '%s' was compiled with Python %s, the image has Python %s; give the "
-             "step an image with Python %s, or compile with Python %s. The tag "
-             "env:KERNELPIPE_VERSIONS:image runs it with what the image has, with results that may "
-             "differ" % (step, version, here, version, here))
 if len(parts) == 1:
     artifacts = json.loads(executor_input)["inputs"]["artifacts"]
     scheme, _, path = artifacts["kernelpipe.runtime"]["artifacts"][0]["uri"].rpartition("://")
@@ -31,8 +25,24 @@ if len(parts) == 1:
         path = "/%s/%s" % ("gcs" if scheme == "gs" else scheme, path)
     with open(path) as file:
         parts.append(file.read())
-if hashlib.sha256("".join(parts).encode()).hexdigest() != digest:
+if hashlib.sha256("".join(parts[::-1]).encode()).hexdigest() != digest:
     sys.exit("kernelpipe: step '%s' did not arrive as it was compiled" % step)
+exec(json.loads(zlib.decompress(base64.b64decode(parts[1])))["start.py"])
+"""
+"""The program of every step's container. Its arguments: a word that lets ``kfp.local`` run it, the
+ExecutorInput, the step's name, the Python version, the digest of both parts, the step's own part,
+and our runtime with what the steps share. A step that comes after another has no runtime in its
+arguments: it is an artifact of the other step, so that a workflow does not hold it once per step.
+Nor does it hold the rest of this program, which is in the runtime."""
+
+_START: Final = """\
+import os, tempfile
+here = "%d.%d" % sys.version_info[:2]
+if here != version and os.environ.get("KERNELPIPE_VERSIONS") != "image":
+    sys.exit("kernelpipe: step '%s' was compiled with Python %s, the image has Python %s; give the "
+             "step an image with Python %s, or compile with Python %s. The tag "
+             "env:KERNELPIPE_VERSIONS:image runs it with what the image has, with results that may "
+             "differ" % (step, version, here, version, here))
 root = tempfile.mkdtemp(prefix="kernelpipe-")
 with open(os.path.join(root, "runtime.txt"), "w") as file:
     file.write(parts[1])
@@ -46,10 +56,7 @@ sys.path.insert(0, os.path.join(root, "runtime"))
 from kernelpipe_runtime import pod
 sys.exit(pod.main(root, executor_input))
 """
-"""The program of every step's container. Its arguments: a word that lets ``kfp.local`` run it, the
-ExecutorInput, the step's name, the Python version, the digest of both parts, the step's own part,
-and our runtime. A step that comes after another has no runtime in its arguments: it is an artifact
-of the other step, so that a workflow does not hold it once per step."""
+"""What `BOOTSTRAP` goes on with; it has that one's names."""
 
 RUNTIME_INPUT: Final = "kernelpipe.runtime"
 RUNTIME_OUTPUT: Final = "run-runtime"
@@ -84,15 +91,31 @@ def unpack(part: str) -> dict[str, bytes]:
     }
 
 
-def digest(parts: tuple[str, ...]) -> str:
-    """Return the SHA-256 of a step's parts, as the container checks it."""
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+def digest(own: str, runtime: str) -> str:
+    """Return the SHA-256 of a step's parts, as the container checks it: the runtime first."""
+    hashed = _hashed(runtime).copy()
+    hashed.update(own.encode())
+    return hashed.hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _hashed(runtime: str) -> "hashlib._Hash":
+    return hashlib.sha256(runtime.encode())
+
+
+@functools.lru_cache(maxsize=8)
+def runtime_part(shared: bytes) -> str:
+    """Return our runtime, cloudpickle and ``shared.json`` as one part, the same in every step.
+
+    A change of it makes every step miss the cluster's cache, so ``shared`` is only what would do
+    so anyway.
+    """
+    return pack({**_runtime_files(), "shared.json": shared})
 
 
 @functools.cache
-def runtime_part() -> str:
-    """Return our runtime and cloudpickle as one part, the same in every step."""
-    files: dict[str, bytes] = {}
+def _runtime_files() -> Mapping[str, bytes]:
+    files: dict[str, bytes] = {"start.py": _START.encode()}
     for package, target in (
         ("kernelpipe.runtime", "kernelpipe_runtime"),
         ("cloudpickle", "cloudpickle"),
@@ -102,7 +125,7 @@ def runtime_part() -> str:
                 continue
             source = path.read_text(encoding="utf-8")
             files[f"runtime/{target}/{path.name}"] = without_docstrings(source).encode()
-    return pack(files)
+    return files
 
 
 def _directory(package: str) -> Path:

@@ -57,6 +57,16 @@ def resource_spec(settings: StepSettings) -> Json:
     if settings.memory is not None:
         size = quantity(settings.memory) or 0.0
         spec |= {"memoryLimit": size / _BYTES_PER_GB, "resourceMemoryLimit": settings.memory}
+    if settings.cpu_request is not None:
+        spec |= {
+            "cpuRequest": quantity(settings.cpu_request),
+            "resourceCpuRequest": settings.cpu_request,
+        }
+    if settings.memory_request is not None:
+        spec |= {
+            "memoryRequest": (quantity(settings.memory_request) or 0.0) / _BYTES_PER_GB,
+            "resourceMemoryRequest": settings.memory_request,
+        }
     device, _ = accelerator(settings)
     if device is not None:
         spec["accelerator"] = {

@@ -169,31 +169,39 @@ MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "PlatformDeployment": {"executors": "{KubernetesExecutor}"},
     "PipelineConfig": {
-        "resourceTtlOnCompletion": "int",
-        "workspace": "{any}",
-        "resourceTtlOnSuccess": "int",
-        "resourceTtlOnFailure": "int",
-        "activeDeadlineSeconds": "int",
+        "resourceTtlOnCompletion": "int32",
+        "workspace": "Workspace",
+        "resourceTtlOnSuccess": "int32",
+        "resourceTtlOnFailure": "int32",
+        "activeDeadlineSeconds": "int32",
     },
+    "Workspace": {"size": "string", "kubernetes": "KubernetesWorkspace"},
+    "KubernetesWorkspace": {"pvcSpecPatch": "{any}"},
     "KubernetesExecutor": {
-        "secretAsVolume": "[any]",
+        "secretAsVolume": "[SecretAsVolume]",
         "secretAsEnv": "[SecretAsEnv]",
-        "pvcMount": "[any]",
-        "nodeSelector": "{any}",
+        "pvcMount": "[PvcMount]",
+        "nodeSelector": "NodeSelector",
         "podMetadata": "PodMetadata",
-        "imagePullSecret": "[any]",
+        "imagePullSecret": "[ImagePullSecret]",
         "imagePullPolicy": "string",
-        "configMapAsVolume": "[any]",
-        "configMapAsEnv": "[any]",
+        "configMapAsVolume": "[ConfigMapAsVolume]",
+        "configMapAsEnv": "[ConfigMapAsEnv]",
         "activeDeadlineSeconds": "int",
-        "fieldPathAsEnv": "[any]",
-        "tolerations": "[any]",
-        "genericEphemeralVolume": "[any]",
+        "fieldPathAsEnv": "[FieldPathAsEnv]",
+        "tolerations": "[Toleration]",
+        "genericEphemeralVolume": "[EphemeralVolume]",
         "nodeAffinity": "[any]",
         "podAffinity": "[any]",
         "enabledSharedMemory": "{any}",
-        "emptyDirMounts": "[any]",
-        "securityContext": "{any}",
+        "emptyDirMounts": "[EmptyDirMount]",
+        "securityContext": "SecurityContext",
+    },
+    "SecretAsVolume": {
+        "secretName": "string",
+        "mountPath": "string",
+        "optional": "bool",
+        "secretNameParameter": "TaskParameter",
     },
     "SecretAsEnv": {
         "secretName": "string",
@@ -202,7 +210,55 @@ MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
         "secretNameParameter": "TaskParameter",
     },
     "SecretKeyToEnv": {"secretKey": "string", "envVar": "string"},
+    "ConfigMapAsVolume": {
+        "configMapName": "string",
+        "mountPath": "string",
+        "optional": "bool",
+        "configMapNameParameter": "TaskParameter",
+    },
+    "ConfigMapAsEnv": {
+        "configMapName": "string",
+        "keyToEnv": "[ConfigMapKeyToEnv]",
+        "optional": "bool",
+        "configMapNameParameter": "TaskParameter",
+    },
+    "ConfigMapKeyToEnv": {"configMapKey": "string", "envVar": "string"},
+    "PvcMount": {
+        "taskOutputParameter": "TaskOutputParameter",
+        "constant": "string",
+        "componentInputParameter": "string",
+        "mountPath": "string",
+        "pvcNameParameter": "TaskParameter",
+        "subPath": "string",
+    },
+    "NodeSelector": {"labels": "{string}", "nodeSelectorJson": "TaskParameter"},
     "PodMetadata": {"labels": "{string}", "annotations": "{string}"},
+    "ImagePullSecret": {"secretName": "string", "secretNameParameter": "TaskParameter"},
+    "FieldPathAsEnv": {"name": "string", "fieldPath": "string"},
+    "Toleration": {
+        "key": "string",
+        "operator": "string",
+        "value": "string",
+        "effect": "string",
+        "tolerationSeconds": "int",
+        "tolerationJson": "TaskParameter",
+    },
+    "EphemeralVolume": {
+        "volumeName": "string",
+        "mountPath": "string",
+        "accessModes": "[string]",
+        "size": "string",
+        "defaultStorageClass": "bool",
+        "storageClassName": "string",
+        "metadata": "PodMetadata",
+    },
+    "EmptyDirMount": {
+        "volumeName": "string",
+        "mountPath": "string",
+        "medium": "string",
+        "sizeLimit": "string",
+    },
+    "SecurityContext": {"runAsUser": "int", "runAsGroup": "int", "runAsNonRoot": "bool"},
 }
 
 
@@ -212,11 +268,16 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_int32(value: object) -> bool:
+    return _is_int(value) and -(2**31) <= int(str(value)) < 2**31
+
+
 _SCALARS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "any": (lambda _: True, "anything"),
     "string": (lambda value: isinstance(value, str), "text"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "int": (_is_int, "a whole number"),
+    "int32": (_is_int32, "a whole number of 32 bits"),
     "number": (
         lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "a number",
@@ -238,6 +299,30 @@ def check_schema(value: object, message: str, path: str) -> Iterator[Problem]:
         message: A type as in the tables.
         path: Where ``value`` stands, empty for a whole document.
     """
+    if not _fits(value, message):  # places are looked for only where something is wrong
+        yield from _problems(value, message, path)
+
+
+def _fits(value: object, message: str) -> bool:
+    if message in _SCALARS:
+        return _SCALARS[message][0](value)
+    if message[0] == "[":
+        item_type = message[1:-1]
+        return isinstance(value, list) and all(_fits(item, item_type) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if message[0] == "{":
+        item_type = message[1:-1]
+        return set(map(type, value)) <= {str} and all(
+            _fits(item, item_type) for item in value.values()
+        )
+    fields = MESSAGES[message]
+    return value.keys() <= fields.keys() and all(
+        _fits(item, fields[key]) for key, item in value.items()
+    )
+
+
+def _problems(value: object, message: str, path: str) -> Iterator[Problem]:
     if message[0] == "[":
         yield from _check_list(value, message[1:-1], path)
     elif message[0] == "{":
@@ -255,7 +340,7 @@ def _check_list(value: object, item_type: str, path: str) -> Iterator[Problem]:
         yield Problem(path=path, message=f"is {_shown(value)}, must be a list")
         return
     for index, item in enumerate(value):
-        yield from check_schema(item, item_type, f"{path}[{index}]")
+        yield from _problems(item, item_type, f"{path}[{index}]")
 
 
 def _check_map(value: object, item_type: str, path: str) -> Iterator[Problem]:
@@ -264,7 +349,7 @@ def _check_map(value: object, item_type: str, path: str) -> Iterator[Problem]:
         return
     for key, item in value.items():
         if isinstance(key, str):
-            yield from check_schema(item, item_type, at(path, key))
+            yield from _problems(item, item_type, at(path, key))
         else:
             yield Problem(path=path, message=f"has the key {_shown(key)}, which is not text")
 
@@ -276,7 +361,7 @@ def _check_message(value: object, message: str, path: str) -> Iterator[Problem]:
     fields = MESSAGES[message]
     for key, item in value.items():
         if key in fields:
-            yield from check_schema(item, fields[key], at(path, key))
+            yield from _problems(item, fields[key], at(path, key))
         else:
             yield Problem(path=at(path, str(key)), message=f"is not a field of {message}")
 

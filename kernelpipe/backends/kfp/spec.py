@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 Json = dict[str, Any]  # parsed YAML: rules check what they use
+_TEXT: Final = frozenset({str})
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -15,7 +16,7 @@ def mapping(value: object) -> Json:
     """
     if not isinstance(value, dict):
         return {}
-    if all(isinstance(key, str) for key in value):
+    if set(map(type, value)) <= _TEXT:
         return value
     return {key: item for key, item in value.items() if isinstance(key, str)}
 

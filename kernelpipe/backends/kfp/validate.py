@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from kernelpipe.backends.kfp.dag_rules import check_dag
-from kernelpipe.backends.kfp.executor_rules import check_executors, check_platform
+from kernelpipe.backends.kfp.executor_rules import check_executors, check_retries
+from kernelpipe.backends.kfp.platform_rules import check_platform
 from kernelpipe.backends.kfp.problem import Problem, at
 from kernelpipe.backends.kfp.schema import check_schema
 from kernelpipe.backends.kfp.spec import Json, Spec, mapping, text
@@ -142,4 +143,5 @@ _RULES: Final[tuple[Callable[[Spec], Iterator[Problem]], ...]] = (
     _check_definitions,
     _check_dags,
     check_executors,
+    check_retries,
 )

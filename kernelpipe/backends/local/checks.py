@@ -8,17 +8,52 @@ from kernelpipe.model.pipeline import Pipeline, Step
 from kernelpipe.model.settings import MetadataEntry, StepSettings
 
 _HONOURED = frozenset(
-    {"env", "retry", "timeout_s", "cache", "checkpoint", "cpu", "memory", "register"}
+    {
+        "env",
+        "retry",
+        "backoff",
+        "timeout_s",
+        "cache",
+        "checkpoint",
+        "cpu",
+        "memory",
+        "cpu_request",
+        "memory_request",
+        "register",
+    }
 )
 _CHANGES_RESULT = {"when": "when", "foreach": "foreach", "on_exit": "on-exit"}
 """Settings whose being ignored would give another result -> their tags."""
+_OF_CLUSTERS = "it says where a cluster runs the step"
 _NEEDLESS = {
     "report": "the executed notebook is always kept",
+    "tolerations": _OF_CLUSTERS,
+    "node_selector": _OF_CLUSTERS,
+    "image_pull_secrets": "no image is used here",
+    "image_pull_policy": "no image is used here",
 }
 """Settings that do no harm when they are ignored -> why."""
-_TAGS = {"gpu_type": "limit", "limits": "limit", "secrets": "secret", "labels": "label"}
+_HINTS = {
+    "secrets": "set the variable in the environment in which you run it",
+    "config_maps": "set the variable in the environment in which you run it",
+    "mounts": "the step finds what this machine has at that path",
+}
+"""Settings for whose effect something can be done -> what."""
+_TAGS = {
+    "gpu_type": "limit",
+    "limits": "limit",
+    "secrets": "secret",
+    "labels": "label",
+    "config_maps": "config-map",
+}
 """Settings whose tag is not the field's name."""
 _HARMLESS_METADATA = frozenset({"version", "kernelpipe.notify"})
+_PIPELINE_SETTINGS = {
+    "workspace": (Severity.WARNING, "steps share this machine's files instead"),
+    "ttl": (Severity.INFO, "runs here are kept until 'kernelpipe gc' removes them"),
+    "service_account": (Severity.INFO, "steps run as you"),
+}
+"""Settings of the pipeline that have no effect here -> how bad that is, and what is done."""
 
 
 def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
@@ -38,6 +73,17 @@ def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
         _check_metadata(entry)
         for entry in pipeline.settings.other
         if entry.key not in _HARMLESS_METADATA
+    )
+    found.extend(
+        Diagnostic(
+            code="KP401",
+            severity=severity,
+            message=f"notebook metadata 'kernelpipe.{name}' is not honoured by backend 'local'",
+            location=Location(path=pipeline.path),
+            hint=hint,
+        )
+        for name, (severity, hint) in _PIPELINE_SETTINGS.items()
+        if getattr(pipeline.settings, name) is not None
     )
     return in_notebook_order(tuple(found))
 
@@ -69,7 +115,7 @@ def _check_setting(step: Step, name: str) -> Diagnostic | None:
         severity=Severity.INFO if needless else Severity.WARNING,
         message=f"step '{step.name}': '{_tag(name)}' is not honoured by backend 'local'",
         location=location,
-        hint=needless,
+        hint=needless or _HINTS.get(name),
     )
 
 

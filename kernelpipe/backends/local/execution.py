@@ -19,7 +19,7 @@ from kernelpipe.backends.local.attempt import (
 )
 from kernelpipe.backends.local.collecting import Purpose, collect, found_step, result_facts
 from kernelpipe.backends.local.endings import count_cells, failed, stopped, timed_out
-from kernelpipe.backends.local.machine import Machine, Need
+from kernelpipe.backends.local.machine import Machine, Need, amount_bytes
 from kernelpipe.backends.local.merged import found_cells
 from kernelpipe.backends.local.outcome import ExecutedCell, read_executed, read_metrics
 from kernelpipe.backends.local.planning import Planner
@@ -32,7 +32,7 @@ from kernelpipe.compiler import Task
 from kernelpipe.model.names import RunId, StepName
 from kernelpipe.model.plan import Plan, Verdict
 from kernelpipe.model.result import Result
-from kernelpipe.model.run import Metric, RunState, StepError, StepFacts, StepRun
+from kernelpipe.model.run import LEFT_OUT, Metric, RunState, StepError, StepFacts, StepRun
 from kernelpipe.runs import FileDigests, ResultStore, RunStore
 from kernelpipe.runs.tracking import Tracker
 
@@ -174,7 +174,7 @@ class Execution:
         for step, planned in self._planned.items():
             if planned.verdict is Verdict.LEFT_OUT:
                 self._schedule.leave_out(step)
-                self._record_skipped(step, "not asked for")
+                self._record_skipped(step, LEFT_OUT)
 
     def _start_ready(self) -> None:
         self._retry_due()
@@ -192,6 +192,8 @@ class Execution:
         if planned.result is not None:
             self._finish_found(step, planned.result)
             return True
+        if len(self._active) >= self._around.request.jobs:
+            return False
         task = self._tasks[step]
         machine = self._around.machine
         need = Need.of(task.settings)
@@ -277,7 +279,7 @@ class Execution:
             env={**self._around.tracker.step_environment(step), **settings},
             on_cell_started=lambda index: self.events.put(CellStarted(step=step, cell_index=index)),
             on_cell=lambda index: self.events.put(CellFinished(step=step, cell_index=index)),
-            memory_bytes=Need.of(task.settings).memory_bytes or None,
+            memory_bytes=amount_bytes(task.settings.memory) or None,
         )
 
     # -- waiting ---------------------------------------------------------------------------------
@@ -363,7 +365,8 @@ class Execution:
             return
         unfinished = self._unfinished(attempt, ended.error)
         tries = 1 + (attempt.task.settings.retry or 0)
-        if unfinished.state is RunState.FAILED and attempt.number < tries and not self.stop_reason:
+        may_go_on = unfinished.state is RunState.FAILED and not self.stop_reason
+        if may_go_on and attempt.number < tries and self._is_within(attempt.task):
             self._retry_later(attempt, unfinished, tries)
             return
         self._finish(attempt, unfinished, ended.facts)
@@ -376,9 +379,16 @@ class Execution:
     def _note_values(self, result: Result) -> None:
         self._values |= {(result.step, value.port): value.digest for value in result.values}
 
+    def _is_within(self, task: Task) -> bool:
+        """Return whether a step may be tried again after the pauses and attempts so far."""
+        within_s = None if task.settings.backoff is None else task.settings.backoff.within_s
+        return within_s is None or self._clock() - self._started_at[task.step] <= within_s
+
     def _retry_later(self, attempt: Attempt, unfinished: StepRun, tries: int) -> None:
         step, number = attempt.task.step, attempt.number
         pause_s = min(_FIRST_RETRY_S * 2 ** (number - 1), _LAST_RETRY_S)
+        if (backoff := attempt.task.settings.backoff) is not None:
+            pause_s = float(backoff.first_s * backoff.factor ** (number - 1))
         self._reporter.message(
             f"step '{step}' failed ({unfinished.reason});"
             f" attempt {number + 1} of {tries} in {pause_s:g} s"

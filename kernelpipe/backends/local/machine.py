@@ -19,7 +19,7 @@ Wake = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What a step's settings say that it takes; zero when they say nothing."""
+    """What is kept free for a step: its requests, else its limits; zero when there are none."""
 
     cpus: float
     memory_bytes: int
@@ -27,10 +27,16 @@ class Need:
     @classmethod
     def of(cls, settings: StepSettings) -> "Need":
         """Return what a step with these settings takes."""
+        cpu = settings.cpu_request or settings.cpu
         return cls(
-            cpus=(settings.cpu and parse_quantity(settings.cpu)) or 0.0,
-            memory_bytes=int((settings.memory and parse_quantity(settings.memory)) or 0),
+            cpus=(cpu and parse_quantity(cpu)) or 0.0,
+            memory_bytes=amount_bytes(settings.memory_request or settings.memory),
         )
+
+
+def amount_bytes(quantity: str | None) -> int:
+    """Return a quantity of memory in bytes, zero for None."""
+    return int((quantity and parse_quantity(quantity)) or 0)
 
 
 class Machine:

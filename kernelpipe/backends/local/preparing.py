@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelpipe._version import __version__
@@ -23,6 +23,7 @@ from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.plan import Plan
 from kernelpipe.model.run import RunFacts
+from kernelpipe.model.settings import PipelineSettings
 from kernelpipe.runs import FileDigests, ResultStore, RunStore
 
 
@@ -134,6 +135,7 @@ def prepare(
     """
     source = Path(pipeline.path).absolute()
     _refuse(pipeline, source, request)
+    request = _limited(request, pipeline.settings)
     kernel, note = installed_kernel(pipeline.kernel_name)
     python = kernel_python(kernel)
     environment = NOTHING_KNOWN if python is None else read_environment(python)
@@ -161,6 +163,13 @@ def prepare(
         digests=digests,
         planner=planner,
     )
+
+
+def _limited(request: RunRequest, settings: PipelineSettings) -> RunRequest:
+    """Return the request within what the notebook's metadata allows a run."""
+    jobs = min(request.jobs, settings.parallelism or request.jobs)
+    limits = [each for each in (request.timeout_s, settings.deadline_s) if each is not None]
+    return replace(request, jobs=jobs, timeout_s=min(limits, default=None))
 
 
 def _refuse(pipeline: Pipeline, source: Path, request: RunRequest) -> None:

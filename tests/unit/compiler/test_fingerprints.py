@@ -183,11 +183,11 @@ def test_modules_reached__step_that_takes_inputs__has_its_producers_modules() ->
 
 def test_settings__of_all_kinds__are_listed() -> None:
     """What may change results, and nothing else."""
-    cells = tag("load", "image:x:1", "env:K:v:w", "secret:s:k:TOKEN", "gpu:1", "retry:2")(
-        notebook_cells()
-    )
+    given = ("image:x:1", "env:K:v:w", "secret:s:k:TOKEN", "config-map:c:k:MODE", "gpu:1")
+    cells = tag("load", *given, "retry:2")(notebook_cells())
 
     assert fingerprints(cells)[StepName("load")].settings == (
+        ("config-map:MODE", "c:k"),
         ("env:K", "v:w"),
         ("image", "x:1"),
         ("secret:TOKEN", "s:k"),

@@ -151,7 +151,7 @@ def test_metadata__kale_settings__are_step_defaults(
 
 def test_metadata__kale_extras__are_kept_for_backends_to_report() -> None:
     """What has an effect in Kale and no setting here is not dropped in silence."""
-    volumes = [{"name": "v", "mount_point": "/v", "type": "pvc"}]
+    volumes = [{"name": "v", "mount_point": "/v", "type": "pvc", "snapshot": True}]
 
     settings, found = _settings(
         kit.kale_2(
@@ -179,7 +179,8 @@ def test_metadata__kale_extras__are_kept_for_backends_to_report() -> None:
         "kubeflow_notebook.storage_class_name": '"fast"',
         "kubeflow_notebook.timeout": "60",
         "kubeflow_notebook.volume_access_mode": '"rwo"',
-        "kubeflow_notebook.volumes": '[{"mount_point": "/v", "name": "v", "type": "pvc"}]',
+        "kubeflow_notebook.volumes": '[{"mount_point": "/v", "name": "v", "snapshot": true, '
+        '"type": "pvc"}]',
     }
 
 

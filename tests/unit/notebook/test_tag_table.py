@@ -6,7 +6,7 @@ import kit
 import pytest
 
 from kernelpipe.model.notebook import CellRole, Notebook
-from kernelpipe.model.settings import NamedText, ResourceLimit, SecretEnv
+from kernelpipe.model.settings import ConfigMapEnv, NamedText, ResourceLimit, SecretEnv
 from kernelpipe.notebook import parse_notebook
 
 
@@ -29,6 +29,9 @@ def _read(*tags: str, metadata: dict[str, Any] | None = None) -> Notebook:
         ("limit:memory:1Gi", "memory", "1Gi"),
         ("limit:nvidia.com/gpu:2", "gpu", 2),
         ("limit:x.y/fpga:1", "limits", (ResourceLimit(resource="x.y/fpga", amount="1"),)),
+        ("request:cpu:250m", "cpu_request", "250m"),
+        ("request:memory:1Gi", "memory_request", "1Gi"),
+        ("config-map:s:k:E", "config_maps", (ConfigMapEnv(config_map="s", key="k", env="E"),)),
         ("retry:3", "retry", 3),
         ("timeout:10m", "timeout_s", 600.0),
         ("timeout:1h30m", "timeout_s", 5400.0),
@@ -94,6 +97,10 @@ def test_parse_notebook__role_tag__gives_the_role(
         ("timeout:soon", None),
         ("cache:maybe", None),
         ("secret:only", None),
+        ("config-map:a:b", None),
+        ("config-map:A:b:C", None),
+        ("request:gpu:1", "request:cpu:500m"),
+        ("request:memory:4GB", "request:memory:4Gi"),
     ],
 )
 def test_parse_notebook__wrong_tag__is_an_error_with_its_cell(tag: str, hint: str | None) -> None:

@@ -188,7 +188,8 @@ def test_check_pipeline__many_steps__warns_of_the_workflow() -> None:
     (warning,) = found(*(task(f"s{number}") for number in range(40)))
 
     assert warning[:2] == ("KP405", "warning")
-    assert warning[2].endswith("MB, Kubernetes stores 1.5 MB")
+    assert warning[2].startswith("the workflow may grow to ")
+    assert warning[2].endswith(" MB when it is submitted), Argo stores 1.0 MB")
 
 
 def test_check_pipeline__setting_from_defaults__is_placed_in_the_file() -> None:
@@ -214,3 +215,21 @@ def test_check_pipeline__local_module__adds_to_the_size(tmp_path: Path) -> None:
     codes = [each.code for each in check_pipeline(pipeline(one, path=tmp_path / "n.ipynb"), (one,))]
 
     assert codes == ["KP404"]
+
+
+def test_check_pipeline__huge_local_package__is_named_and_not_packed(tmp_path: Path) -> None:
+    """An editor asks while the user types: what can never fit is not compressed each time."""
+    package = tmp_path / "big_xyz"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "data.csv").write_text("1\n" * 2_100_000)
+    one = task("a", modules=("big_xyz",))
+    whole = pipeline(one, path=tmp_path / "n.ipynb")
+
+    (diagnostic,) = check_pipeline(whole, (one,))
+
+    assert (diagnostic.code, diagnostic.severity.value) == ("KP404", "error")
+    assert diagnostic.message == (
+        "step 'a': the module 'big_xyz' beside the notebook takes 4.2 MB, "
+        "more than one pod can be given"
+    )

@@ -268,7 +268,7 @@ def test_emit_ir__settings__become_container_and_task_fields() -> None:
         "maxRetryCount": 3,
         "backoffDuration": "0s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": "3600s",
+        "backoffMaxDuration": "604800s",
     }
 
 

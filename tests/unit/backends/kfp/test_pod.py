@@ -96,9 +96,16 @@ def run(tmp_path: Path, kernel: FakeKernel) -> Run:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "X").write_text("X")
 
-    def start(*, document: JSON = DOCUMENT, given: JSON | None = None, **step: Any) -> int:
+    def start(
+        *,
+        document: JSON = DOCUMENT,
+        given: JSON | None = None,
+        shared: JSON | None = None,
+        **step: Any,
+    ) -> int:
         root = tmp_path / "root"
         root.mkdir()
+        (root / "shared.json").write_text(json.dumps(shared or {"setup": [], "tools": {}}))
         packages: JSON = {"platform": sys.platform, "pins": {}, "needed": {}, "tools": {}}
         content = {"document": document, "json_parameters": [], **packages, **step}
         (root / "step.json").write_text(json.dumps(content))
@@ -389,3 +396,27 @@ def test_local_path__uri__is_the_launchers_mount(artifact: JSON, expected: str) 
 def test_plain__fact__is_a_number_or_text(value: object, expected: object) -> None:
     """KFP's metadata holds no other values."""
     assert plain(value) == expected
+
+
+def test_read_step__what_is_shared__is_put_in_its_place(tmp_path: Path) -> None:
+    """Numbers stand for setup cells of all steps; tools are the shared ones that it has not."""
+    first, second = {"source": "import os"}, {"source": "seed = 1"}
+    step = {"document": {"setup": [first, 0]}, "needed": {"six": "1"}}
+    shared = {"setup": [second], "tools": {"six": "1", "ipykernel": "7"}}
+    (tmp_path / "step.json").write_text(json.dumps(step))
+    (tmp_path / "shared.json").write_text(json.dumps(shared))
+
+    assert pod.read_step(tmp_path) == {
+        "document": {"setup": [first, second]},
+        "needed": {"six": "1"},
+        "tools": {"ipykernel": "7"},
+    }
+
+
+def test_read_step__tools_of_its_own__hold(tmp_path: Path) -> None:
+    """A step may need other tools than the rest."""
+    step = {"document": {"setup": []}, "needed": {}, "tools": {"ipykernel": "6"}}
+    (tmp_path / "step.json").write_text(json.dumps(step))
+    (tmp_path / "shared.json").write_text('{"setup": [], "tools": {"ipykernel": "7"}}')
+
+    assert pod.read_step(tmp_path)["tools"] == {"ipykernel": "6"}

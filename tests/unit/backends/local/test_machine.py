@@ -25,6 +25,13 @@ def test_need__settings__are_quantities() -> None:
     assert Need.of(StepSettings()) == SMALL
 
 
+def test_need__requests__hold_over_limits() -> None:
+    """As on a cluster: what is asked for is kept free, what is the most may be more."""
+    settings = StepSettings(cpu="4", cpu_request="1", memory="4Gi", memory_request="1Gi")
+
+    assert Need.of(settings) == Need(cpus=1.0, memory_bytes=1073741824)
+
+
 def test_begin__all_slots_are_taken__waits_until_one_is_given_back() -> None:
     """Whoever waits is woken once."""
     machine, wakes = Machine(jobs=1), Wakes()
