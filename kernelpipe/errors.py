@@ -5,7 +5,8 @@ KernelpipeError
 ├── NotebookReadError     exit 3   not a readable notebook
 ├── CompileError          exit 3   carries every diagnostic, in notebook order
 ├── BackendError          exit 4   a backend cannot be reached or refuses
-│   └── BackendUnavailableError    an extra is not installed
+│   ├── BackendUnavailableError    an extra is not installed
+│   └── ClusterError               the API of a cluster did not do what it was asked
 └── RunError              exit 5   a run that failed
     └── RunInterruptedError  exit 130
 """
@@ -13,6 +14,9 @@ KernelpipeError
 from collections.abc import Iterable
 
 from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
+
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses of servers that are busy, restarting or behind a busy proxy."""
 
 
 class KernelpipeError(Exception):
@@ -78,6 +82,28 @@ class BackendUnavailableError(BackendError):
     def __init__(self, message: str, *, extra: str) -> None:
         super().__init__(f"{message}\n  hint: pip install 'kernelpipe[{extra}]'")
         self.extra = extra
+
+
+class ClusterError(BackendError):
+    """The API of a cluster cannot be reached or refuses.
+
+    ``status`` is the HTTP status of its answer, None if there was none; ``is_passing`` tells
+    whether the same request may succeed a little later.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        hint: str | None = None,
+        is_passing: bool | None = None,
+    ) -> None:
+        super().__init__(f"{message}\n  hint: {hint}" if hint else message)
+        self.status = status
+        self.hint = hint
+        by_status = status is None or status in _PASSING
+        self.is_passing = by_status if is_passing is None else is_passing
 
 
 class RunError(KernelpipeError):

@@ -12,6 +12,8 @@ from kernelpipe.backends.kfp.spec import Json
 from kernelpipe.backends.kfp.values import survives
 from kernelpipe.model.pipeline import Parameter, ParameterType
 
+JSON_NOTE: Final = "JSON: "
+"""How the description of a parameter begins that travels as JSON text."""
 _TYPES: Final = {
     ParameterType.STRING: "STRING",
     ParameterType.INTEGER: "NUMBER_INTEGER",
@@ -42,9 +44,9 @@ def parameter_definition(parameter: Parameter) -> Json:
     kind = "any value" if parameter.type is ParameterType.ANY else parameter.type.value
     return {
         "parameterType": "STRING",
-        "defaultValue": _shielded(parameter.default),
+        "defaultValue": shielded(parameter.default),
         "isOptional": True,
-        "description": f"JSON: {kind}{' or null' if parameter.is_nullable else ''}",
+        "description": f"{JSON_NOTE}{kind}{' or null' if parameter.is_nullable else ''}",
     }
 
 
@@ -59,7 +61,7 @@ def _native(parameter: Parameter) -> Any:  # a JSON value
     return float(value) if parameter.type is ParameterType.DOUBLE else value
 
 
-def _shielded(text: str) -> str:
+def shielded(text: str) -> str:
     """Return JSON ``text`` in ASCII, spelled so that no placeholder can be read in it."""
     value = json.dumps(json.loads(text))
     return re.sub(r"\{(?=\{)", r"\\u007b", value)
