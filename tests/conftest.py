@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import server_kit
 
 hypothesis.settings.register_profile(
     "kernelpipe", deadline=None, derandomize=True, database=None, print_blob=True
@@ -41,3 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_updating_golden(request: pytest.FixtureRequest) -> bool:
     """Tell whether expected files are to be written."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server_kit.Server]:
+    """Run one Jupyter Server with the extension for all tests; each uses a folder of its own."""
+    with server_kit.running(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server

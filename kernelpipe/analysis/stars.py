@@ -11,7 +11,6 @@ from kernelpipe.analysis.names import bound_names
 _SAFE_TO_IMPORT = frozenset({"math", "cmath", "itertools", "operator", "time"})
 
 
-@lru_cache(maxsize=256)
 def star_names(module: str, directory: str) -> frozenset[str] | None:
     """Return the names that a star import of ``module`` binds, None when they cannot be told.
 
@@ -24,6 +23,22 @@ def star_names(module: str, directory: str) -> frozenset[str] | None:
     path = _find_source(module, directory)
     if path is None:
         return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _names_in(path, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=256)
+def _names_in(path: Path, stamp: tuple[int, int]) -> frozenset[str] | None:
+    """Return the public names of a module's file, None if it is no Python or makes them as it runs.
+
+    Args:
+        path: Of the file.
+        stamp: Of the file's state: a server lives longer than that.
+    """
+    del stamp
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kernelpipe.api.analysing import analyse_notebook
     from kernelpipe.api.batches import BatchOptions, batch, batch_document
     from kernelpipe.api.determinism import (
         DeterminismCheck,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         select_runs,
     )
     from kernelpipe.api.running import RunOptions, find_runs, plan, resume, run
+    from kernelpipe.api.tagging import edited_tags
     from kernelpipe.api.tracking import sync, sync_document
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "RunOptions",
     "StepLog",
     "WrittenReport",
+    "analyse_notebook",
     "batch",
     "batch_document",
     "check",
@@ -58,6 +61,7 @@ __all__ = [
     "determinism_document",
     "diagnostic_document",
     "diff",
+    "edited_tags",
     "error_document",
     "find_logs",
     "find_run",
@@ -82,6 +86,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "analysing": ("analyse_notebook",),
     "batches": ("BatchOptions", "batch", "batch_document"),
     "determinism": ("DeterminismCheck", "check_determinism", "determinism_document"),
     "documents": (
@@ -110,6 +115,7 @@ _MODULES = {
         "select_runs",
     ),
     "running": ("RunOptions", "find_runs", "plan", "resume", "run"),
+    "tagging": ("edited_tags",),
     "tracking": ("sync", "sync_document"),
 }
 """Module -> what it offers."""

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from kernelpipe.errors import CompileError, KernelpipeError
@@ -82,11 +83,11 @@ def _step_document(step: "Step") -> JsonObject:
         "inputs": [{"name": port.name, "from": port.source} for port in step.inputs],
         "outputs": [port.name for port in step.outputs],
         "metrics": list(step.metrics),
-        "settings": _settings_document(step.settings),
+        "settings": settings_document(step.settings),
     }
 
 
-def _settings_document(settings: "StepSettings") -> JsonObject:
+def settings_document(settings: "StepSettings") -> JsonObject:
     """Return what is set, in the order of the fields."""
     return {name: _plain(getattr(settings, name)) for name in settings.names_set()}
 
@@ -94,6 +95,8 @@ def _settings_document(settings: "StepSettings") -> JsonObject:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value

@@ -76,8 +76,11 @@ def compile_notebook(
     pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook, include_tests=False)
     target = None if output is None else _checked_target(Path(output), pipeline)
     tasks = lower(pipeline)
-    report_diagnostics((*pipeline.diagnostics, *kfp.check_pipeline(pipeline, tasks)), on_diagnostic)
-    text: str = kfp.emit_ir(pipeline, tasks)
+    text: str = kfp.emit_ir(
+        pipeline,
+        tasks,
+        report=lambda found: report_diagnostics((*pipeline.diagnostics, *found), on_diagnostic),
+    )
     if target is not None:
         write_atomically(target, text.encode())
     return text

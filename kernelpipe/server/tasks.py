@@ -1,0 +1,62 @@
+"""What worker processes can do with the bytes of a notebook."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from kernelpipe.api.documents import JsonObject
+from kernelpipe.server.compile_tasks import compile_content, plan_file
+
+Request = Mapping[str, Any]
+
+_SMALL: Final = b"""{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [
+{"id": "a", "cell_type": "code", "source": "import json\\nx = 1", "metadata": {"tags": ["step:a"]}},
+{"id": "b", "cell_type": "code", "source": "print(x)", "metadata": {"tags": ["step:b"]}}]}"""
+
+
+def analyse(request: Request, content: bytes) -> JsonObject:
+    """Return the analysis of a notebook at ``path``, which users know as ``shown``."""
+    from kernelpipe.api import analyse_notebook  # noqa: PLC0415  # other tasks need it not
+
+    return analyse_notebook(content, path=request["path"], shown=request["shown"])
+
+
+def edges(request: Request, _content: bytes) -> JsonObject:
+    """Return the edges of the notebook at ``path``, with the files (ports) that each carries."""
+    from pathlib import Path  # noqa: PLC0415  # likewise
+
+    from kernelpipe.api import graph  # noqa: PLC0415  # likewise
+    from kernelpipe.compiler import lower  # noqa: PLC0415  # likewise
+
+    pipeline = graph(Path(request["path"]))
+    tasks = () if pipeline.errors() else lower(pipeline)
+    ports: dict[tuple[str, str], list[str]] = {}
+    for task in tasks:
+        for taken in task.inputs:
+            ports.setdefault((taken.step, task.step), []).append(taken.port)
+    return {
+        "edges": [
+            {
+                "from": edge.producer,
+                "to": edge.consumer,
+                "kind": edge.kind.value,
+                "names": list(edge.names),
+                "ports": ports.get((edge.producer, edge.consumer), []),
+            }
+            for edge in pipeline.edges
+        ]
+    }
+
+
+def warm_up(_request: Request, _content: bytes) -> JsonObject:
+    """Load what an analysis needs."""
+    analyse({"path": "a.ipynb", "shown": "a.ipynb"}, _SMALL)
+    return {}
+
+
+TASKS: Final[Mapping[str, Callable[[Request, bytes], JsonObject]]] = {
+    "analyse": analyse,
+    "compile": compile_content,
+    "edges": edges,
+    "plan": plan_file,
+    "warm-up": warm_up,
+}
