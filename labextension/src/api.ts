@@ -1,0 +1,563 @@
+/**
+ * The server's answers as types, and the only place that fetches them.
+ */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import type { PartialJSONObject } from '@lumino/coreutils';
+
+/** States of runs, steps and cells; the words are KFP's. */
+export type State =
+  | 'PENDING'
+  | 'RUNNING'
+  | 'SUCCEEDED'
+  | 'SKIPPED'
+  | 'FAILED'
+  | 'CANCELING'
+  | 'CANCELED';
+
+/** What a code cell is for. */
+export type Role =
+  'step' | 'imports' | 'functions' | 'parameters' | 'metrics' | 'test' | 'skip';
+
+/** Where a pipeline can run. */
+export type BackendName = 'local' | 'kfp';
+
+/** A finding about a notebook; `cell` is zero-based over all cells, `line` one-based. */
+export interface IDiagnostic {
+  code: string;
+  severity: 'error' | 'warning' | 'info';
+  message: string;
+  path: string;
+  cell: number | null;
+  cell_id: string | null;
+  line: number | null;
+  /** Zero-based. */
+  column: number | null;
+  hint: string | null;
+}
+
+/** A value that can be set before a run. */
+export interface IParameter {
+  name: string;
+  type: 'str' | 'int' | 'float' | 'bool' | 'list' | 'dict' | 'any';
+  /** JSON: numbers keep their digits, and `1.0` stays another value than `1`. */
+  default: string;
+  nullable: boolean;
+  /** The cell that assigns it. */
+  cell: number;
+}
+
+/** The settings of a step that are set: name -> value, see `StepSettings` in Python. */
+export type Settings = PartialJSONObject;
+
+/** One step of the pipeline. */
+export interface IStep {
+  name: string;
+  /** Indexes of its code cells over all cells. */
+  cells: number[];
+  after: string[];
+  inputs: { name: string; from: string | null }[];
+  outputs: string[];
+  metrics: string[];
+  settings: Settings;
+}
+
+/** Why one step comes after another. */
+export interface IEdge {
+  from: string;
+  to: string;
+  kind: 'data' | 'order';
+  names: string[];
+}
+
+/** What a cell is in the pipeline; text cells have no role. */
+export interface ICellMark {
+  id: string;
+  index: number;
+  role: Role | null;
+  /** The step that it belongs to (its tests and metrics do, too); null for setup and text. */
+  step: string | null;
+  /** Whether its own tags name that step or that role. */
+  is_tagged: boolean;
+  /** The step's place among the steps, for its colour; null without a step. */
+  colour: number | null;
+  /** What its own tags say. */
+  after: string[];
+  settings: Settings;
+  /** Its tags that are not ours. */
+  foreign: string[];
+}
+
+/** Where a step stands beside the list of steps, and the lines that lead to the next row. */
+export interface ILane {
+  step: string;
+  /** Zero-based, from the list's edge. */
+  lane: number;
+  /** Lines between this row and the next: from lane -> to lane. */
+  lines: { from: number; to: number }[];
+}
+
+/** A notebook as a pipeline. */
+export interface IAnalysis {
+  path: string;
+  name: string;
+  parameters: IParameter[];
+  steps: IStep[];
+  edges: IEdge[];
+  /** Of the notebook and of each backend, see `backends`. */
+  diagnostics: IDiagnostic[];
+  cells: ICellMark[];
+  lanes: ILane[];
+  /** What only one backend has to say. */
+  backends: { [name in BackendName]: IDiagnostic[] };
+}
+
+/** A cell as the server needs it: without outputs. */
+export interface ICellContent {
+  id: string;
+  cell_type: string;
+  source: string;
+  metadata: PartialJSONObject;
+}
+
+/** A notebook without outputs. */
+export interface INotebookContent {
+  cells: ICellContent[];
+  metadata: PartialJSONObject;
+  nbformat: number;
+  nbformat_minor: number;
+}
+
+/** A change to the tags of cells. */
+export type TagEdit =
+  | { kind: 'step'; ids: string[]; step: string | null }
+  | { kind: 'role'; ids: string[]; role: Exclude<Role, 'step'> | null }
+  | { kind: 'order'; ids: string[]; after: string[] }
+  | { kind: 'setting'; ids: string[]; name: string; value: string | null }
+  | { kind: 'rename'; step: string; to: string };
+
+/** The tags of a cell. */
+export interface ITags {
+  id: string;
+  tags: string[];
+}
+
+/** Why a step failed. */
+export interface IStepError {
+  cell: number | null;
+  cell_id: string | null;
+  line: number | null;
+  ename: string;
+  evalue: string;
+}
+
+/** One step in one run. */
+export interface IStepRun {
+  name: string;
+  state: State;
+  cached: boolean;
+  reason: string | null;
+  /** Seconds since the epoch. */
+  started_at: number | null;
+  duration_s: number | null;
+  attempts: number | null;
+  cells_done: number;
+  cells_total: number;
+  error: IStepError | null;
+}
+
+/** What a cell does or did in a run; cells that have not begun are not listed. */
+export interface ICellRun {
+  /** Zero-based over all cells of the notebook that was run. */
+  cell: number;
+  cell_id: string | null;
+  step: string;
+  state: State;
+}
+
+/** A run as it stands in a list. */
+export interface IRun {
+  run_id: string;
+  /** The folder whose `.kernelpipe` keeps it, as a contents path; "" is the root. */
+  folder: string;
+  backend: BackendName;
+  state: State;
+  reason: string | null;
+  pipeline: string;
+  /** The notebook, as a contents path; null outside the contents root. */
+  path: string | null;
+  /** Seconds since the epoch. */
+  started_at: number;
+  duration_s: number | null;
+  resumes: string | null;
+  batch: string | null;
+  /** Parameters that were given, so differ from the defaults. */
+  given: PartialJSONObject;
+  metrics: { [name: string]: number | string | boolean };
+  steps_done: number;
+  steps_total: number;
+  failed_step: string | null;
+}
+
+/** A run with all that is known about it. */
+export interface IRunDetail extends IRun {
+  parameters: PartialJSONObject;
+  steps: IStepRun[];
+  cells: ICellRun[];
+  /** Data edges with what they carried: bytes in all, null while unknown. */
+  edges: (IEdge & { bytes: number | null })[];
+  /** What the run said besides states. */
+  messages: string[];
+}
+
+/** What is live, in the order in which it happened. */
+export interface IRunEvent {
+  /** Which start of the server; another one means that `seq` began anew. */
+  server: string;
+  /** Counts from one without gaps. */
+  seq: number;
+  /** Seconds since the epoch. */
+  time: number;
+  kind: 'run' | 'step' | 'cell' | 'message' | 'removed';
+  run_id: string;
+  folder: string;
+  /** With kind "run". */
+  run?: IRun;
+  /** With kind "step". */
+  step?: IStepRun;
+  /** With kind "cell". */
+  cell?: ICellRun;
+  /** With kind "message". */
+  text?: string;
+}
+
+/** What `GET runs` answers; events after `seq` are not in it. */
+export interface IRunList {
+  server: string;
+  seq: number;
+  runs: IRun[];
+}
+
+/** What `GET runs/ID` answers. */
+export interface IRunSnapshot {
+  server: string;
+  seq: number;
+  run: IRunDetail;
+}
+
+/** A piece of a step's log. */
+export interface ILog {
+  text: string;
+  /** Bytes; the offset for the next piece. */
+  next_offset: number;
+  /** Whether nothing will follow. */
+  is_complete: boolean;
+}
+
+/** The traceback of a failed step, as its notebook holds it (with ANSI colours). */
+export interface IFailure extends IStepError {
+  traceback: string[];
+}
+
+/** A value that a step handed on. */
+export interface IValuePreview {
+  name: string;
+  type: string;
+  bytes: number | null;
+  /** A short text; null when it cannot be shown. */
+  text: string | null;
+  /** A table as column names and rows of texts; null for what is none. */
+  table: { columns: string[]; rows: string[][]; shape: string } | null;
+  /** Why it is not shown, in the user's words; null when it is. */
+  note?: string | null;
+}
+
+/** What a run would do with one step. */
+export interface IPlannedStep {
+  name: string;
+  verdict: string;
+  reasons: string[];
+  expected_s: number | null;
+}
+
+/** What a run would do. */
+export interface IPlan {
+  steps: IPlannedStep[];
+  expected_s: number | null;
+}
+
+/** How a run is started. */
+export interface IRunRequest {
+  path: string;
+  /** As the editor shows it: the server refuses to run a file that says something else. */
+  notebook: INotebookContent;
+  /** Name -> value as JSON, which is sent as it stands. */
+  parameters: { [name: string]: string };
+  use_cache?: boolean;
+  jobs?: number | null;
+  only?: string[];
+  start_from?: string[];
+  until?: string[];
+}
+
+/** What the server can do. */
+export interface IStatus {
+  version: string;
+  server: string;
+  event_schema: string;
+  backends: {
+    [name in BackendName]: {
+      /** Whether notebooks can be compiled for it here. */
+      can_compile: boolean;
+      /** Whether runs can be started on it. */
+      can_run: boolean;
+      /** Why not, in the user's words. */
+      reason: string | null;
+    };
+  };
+}
+
+/** What compiling gave. */
+export interface ICompiled {
+  yaml: string;
+  /** Where it was saved, as a contents path; null when it was not. */
+  saved: string | null;
+  /** A name for a download. */
+  file_name: string;
+}
+
+/** What differs between two runs, in sections of lines, in the user's words. */
+export interface IComparison {
+  before: string;
+  after: string;
+  sections: { title: string; lines: string[] }[];
+}
+
+/** The type of the error of a request that did not reach the server. */
+export const UNREACHED = 'Unreached';
+
+/** A request that the server refused, or that did not reach it. */
+export class ApiError extends Error {
+  /**
+   * @param message - What to tell the user.
+   * @param status - The HTTP status; 0 when the server was not reached.
+   * @param type - The exception's name in Python; "" when unknown.
+   * @param diagnostics - What keeps the notebook from being compiled.
+   */
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly type: string,
+    readonly diagnostics: IDiagnostic[]
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+/** What stands behind the question mark. */
+interface IQuery {
+  [name: string]: string;
+}
+
+/** The server extension. */
+export class Api {
+  /** @param settings - How to reach the server; xsrf and token are its matter. */
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  /** What the server can do. */
+  status(): Promise<IStatus> {
+    return this._get('status');
+  }
+
+  /** The pipeline that a notebook means, whatever is wrong with it. */
+  analyse(path: string, notebook: INotebookContent): Promise<IAnalysis> {
+    return this._post('analysis', { path, notebook });
+  }
+
+  /** The tags of the cells that an edit changes. */
+  async editTags(cells: ICellContent[], edit: TagEdit): Promise<ITags[]> {
+    const sent = cells.map(({ id, cell_type, metadata }) => ({
+      id,
+      cell_type,
+      tags: metadata['tags'] ?? []
+    }));
+    const answer = await this._post<{ cells: ITags[] }>('tags', {
+      cells: sent,
+      edit
+    });
+    return answer.cells;
+  }
+
+  /** Compile; save it next to the notebook, or only answer it. */
+  compile(
+    path: string,
+    notebook: INotebookContent,
+    save: boolean
+  ): Promise<ICompiled> {
+    return this._post('compile', { path, notebook, save });
+  }
+
+  /** What a run would do. */
+  plan(request: IRunRequest): Promise<IPlan> {
+    return this._send('plan', requestText(request));
+  }
+
+  /** All runs that this server knows, the newest first. */
+  runs(): Promise<IRunList> {
+    return this._get('runs');
+  }
+
+  /** One run. */
+  run(folder: string, id: string): Promise<IRunSnapshot> {
+    return this._get(`runs/${id}`, { folder });
+  }
+
+  /** Start a run. */
+  start(request: IRunRequest): Promise<IRun> {
+    return this._send('runs', requestText(request));
+  }
+
+  /** Ask a run to stop; its state says when it has. */
+  stop(folder: string, id: string): Promise<IRun> {
+    return this._post(`runs/${id}/stop`, {}, { folder });
+  }
+
+  /** Continue a run that failed or was stopped, with the notebook as it is now. */
+  resume(
+    folder: string,
+    id: string,
+    notebook: INotebookContent | null
+  ): Promise<IRun> {
+    return this._post(`runs/${id}/resume`, { notebook }, { folder });
+  }
+
+  /** Remove a run with its files. */
+  async remove(folder: string, id: string): Promise<void> {
+    await this._fetch(`runs/${id}`, { method: 'DELETE' }, { folder });
+  }
+
+  /** An executed notebook: of a step, or the whole when `step` is null. */
+  notebook(
+    folder: string,
+    id: string,
+    step: string | null
+  ): Promise<PartialJSONObject> {
+    return this._get(`runs/${id}/notebook`, {
+      folder,
+      ...(step === null ? {} : { step })
+    });
+  }
+
+  /** A piece of the log of a step, from `offset` bytes on. */
+  log(folder: string, id: string, step: string, offset: number): Promise<ILog> {
+    return this._get(`runs/${id}/log`, {
+      folder,
+      step,
+      offset: String(offset)
+    });
+  }
+
+  /** Why a step failed, with its traceback. */
+  failure(folder: string, id: string, step: string): Promise<IFailure> {
+    return this._get(`runs/${id}/failure`, { folder, step });
+  }
+
+  /** What a step handed on. */
+  async values(
+    folder: string,
+    id: string,
+    step: string
+  ): Promise<IValuePreview[]> {
+    const answer = await this._get<{ values: IValuePreview[] }>(
+      `runs/${id}/values`,
+      { folder, step }
+    );
+    return answer.values;
+  }
+
+  /** Where the report of a run can be downloaded. */
+  reportUrl(folder: string, id: string): string {
+    return (
+      URLExt.join(this.settings.baseUrl, 'kernelpipe/runs', id, 'report') +
+      URLExt.objectToQueryString({ folder })
+    );
+  }
+
+  /** What differs between two runs, possibly of different folders. */
+  compare(
+    before: { folder: string; run_id: string },
+    after: { folder: string; run_id: string }
+  ): Promise<IComparison> {
+    return this._get(`runs/${after.run_id}/comparison`, {
+      folder: after.folder,
+      with_folder: before.folder,
+      with: before.run_id
+    });
+  }
+
+  private _get<T>(route: string, query: IQuery = {}): Promise<T> {
+    return this._fetch<T>(route, { method: 'GET' }, query);
+  }
+
+  private _post<T>(route: string, body: object, query?: IQuery): Promise<T> {
+    return this._send<T>(route, JSON.stringify(body), query);
+  }
+
+  private _send<T>(route: string, body: string, query?: IQuery): Promise<T> {
+    return this._fetch<T>(route, { method: 'POST', body }, query ?? {});
+  }
+
+  private async _fetch<T>(
+    route: string,
+    init: RequestInit,
+    query: IQuery
+  ): Promise<T> {
+    const url =
+      URLExt.join(this.settings.baseUrl, 'kernelpipe', route) +
+      URLExt.objectToQueryString(query);
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (reason) {
+      throw new ApiError(String(reason), 0, UNREACHED, []);
+    }
+    const text = await response.text();
+    if (!response.ok) {
+      throw refusal(response, text);
+    }
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+}
+
+/** Return a request as JSON; values of parameters would lose digits as numbers of JavaScript. */
+function requestText({ parameters, ...rest }: IRunRequest): string {
+  const values = Object.entries(parameters).map(
+    ([name, json]) => `${JSON.stringify(name)}:${json}`
+  );
+  return `{"parameters":{${values.join()}},${JSON.stringify(rest).slice(1)}`;
+}
+
+/** Return the status in words; HTTP/2 has none. */
+function statusText({ status, statusText: text }: Response): string {
+  return text || `HTTP ${status}`;
+}
+
+/** Return what a refusal says; a proxy's may be no JSON. */
+function refusal(response: Response, text: string): ApiError {
+  try {
+    const answer = JSON.parse(text) as {
+      error?: { type: string; message: string };
+      message?: string;
+      diagnostics?: IDiagnostic[];
+    };
+    return new ApiError(
+      answer.error?.message ?? answer.message ?? statusText(response),
+      response.status,
+      answer.error?.type ?? '',
+      answer.diagnostics ?? []
+    );
+  } catch {
+    return new ApiError(statusText(response), response.status, '', []);
+  }
+}
