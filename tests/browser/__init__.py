@@ -1,0 +1,1 @@
+"""Tests of what a user sees, in a real JupyterLab and a real browser."""
