@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kernelpipe"
 LONGEST_MODULE_LINES = 500
 ROOT_FILES = ("README.md", "Makefile", "pyproject.toml", ".ci/run")
+OTHERS = {".kernelpipe", "lib", "node_modules"}
+"""Folders of what is made from the project's files, or installed beside them."""
 TEXT_SUFFIXES = {".py", ".ipynb", ".md", ".txt", ".json", ".yaml", ".toml", ".cfg", ".ts", ".tsx"}
 HOSTS = {
     "127.0.0.1",
@@ -39,7 +41,7 @@ def _texts() -> Iterator[tuple[Path, str]]:
         path
         for folder in folders
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in TEXT_SUFFIXES and "node_modules" not in path.parts
+        if path.suffix in TEXT_SUFFIXES and not OTHERS.intersection(path.relative_to(ROOT).parts)
     ]
     for path in sorted([*found, *(ROOT / name for name in ROOT_FILES)]):
         if path.is_file():
