@@ -23,6 +23,13 @@ _NOT_DONE: Final = {
     "foreach": "the step would run once, for no item",
     "on_exit": "the step would not run when another step fails",
 }
+_QUANTITIES: Final = {
+    "cpu": "cpu",
+    "memory": "memory",
+    "cpu_request": "request:cpu",
+    "memory_request": "request:memory",
+}
+"""Settings that are Kubernetes quantities -> their tags."""
 _TAGS: Final = {"on_exit": "on-exit"}
 
 
@@ -176,13 +183,13 @@ def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:
 
 
 def _check_resources(step: _Step) -> Iterator[Diagnostic]:
-    for setting in ("cpu", "memory"):
+    for setting, tag in _QUANTITIES.items():
         text = getattr(step.task.settings, setting)
         if text is not None and quantity(text) is None:
             yield step.report(
                 "KP407",
                 Severity.ERROR,
-                f"'{setting}:{text}' is no Kubernetes quantity",
+                f"'{tag}:{text}' is no Kubernetes quantity",
                 setting=setting,
                 hint="write a number with a unit such as '500m' or '4Gi'",
             )

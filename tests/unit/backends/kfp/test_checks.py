@@ -128,6 +128,23 @@ def test_check_pipeline__metadata_without_a_setting__is_a_warning() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "tag"),
+    [
+        pytest.param(StepSettings(cpu="1e0"), "cpu:1e0", id="cpu"),
+        pytest.param(StepSettings(cpu_request="1e0"), "request:cpu:1e0", id="cpu request"),
+        pytest.param(StepSettings(memory_request="1e9"), "request:memory:1e9", id="memory request"),
+    ],
+)
+def test_check_pipeline__quantity_that_cannot_be_emitted__is_an_error(
+    settings: StepSettings, tag: str
+) -> None:
+    """What the IR could not say right is refused before it is written."""
+    assert found(task("a", settings=settings)) == [
+        ("KP407", "error", f"step 'a': '{tag}' is no Kubernetes quantity")
+    ]
+
+
 @pytest.mark.parametrize("text", ["four", "4gb", "-1", "1Mib"])
 def test_check_pipeline__no_quantity__is_an_error(text: str) -> None:
     """Kubernetes would refuse the pod."""
