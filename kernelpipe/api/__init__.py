@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from kernelpipe.api.operations import check, compile_notebook, graph
     from kernelpipe.api.plans import plan_document
     from kernelpipe.api.records import (
-        UNFINISHED,
         StepLog,
         WrittenReport,
         diff,
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from kernelpipe.api.tracking import sync, sync_document
 
 __all__ = [
-    "UNFINISHED",
     "BatchOptions",
     "DeterminismCheck",
     "RunOptions",
@@ -103,7 +101,6 @@ _MODULES = {
     "operations": ("check", "compile_notebook", "graph"),
     "plans": ("plan_document",),
     "records": (
-        "UNFINISHED",
         "StepLog",
         "WrittenReport",
         "diff",

@@ -11,14 +11,13 @@ from kernelpipe.api.operations import PathLike, write_atomically
 from kernelpipe.api.running import find_runs
 from kernelpipe.errors import UsageError, did_you_mean
 from kernelpipe.model.names import StepName
-from kernelpipe.model.run import Run, RunState
+from kernelpipe.model.run import UNFINISHED, Run, RunState
 
 if TYPE_CHECKING:
     from kernelpipe.runs import RunStore
     from kernelpipe.runs.comparing import Comparison
 
 _REPORT = "report.html"
-UNFINISHED = frozenset({RunState.PENDING, RunState.RUNNING, RunState.CANCELING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

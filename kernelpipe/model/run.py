@@ -19,6 +19,9 @@ class RunState(Enum):
     CANCELED = "CANCELED"
 
 
+UNFINISHED = frozenset({RunState.PENDING, RunState.RUNNING, RunState.CANCELING})
+"""States after which another one follows."""
+
 LEFT_OUT = "not asked for"
 """The reason of a step that is SKIPPED because the request asks for others only."""
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelpipe.errors import RunError
-from kernelpipe.model.run import Run, RunState, StepFacts
+from kernelpipe.model.run import UNFINISHED, Run, RunState, StepFacts
 from kernelpipe.runs.database import INDEX, shared_index
 from kernelpipe.runs.results import TEMPORARY, VALUES
-from kernelpipe.runs.store import UNFINISHED, RunStore
+from kernelpipe.runs.store import RunStore
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kernelpipe.errors import RunError, UsageError
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Metric, Run, RunFacts, RunState, StepRun
+from kernelpipe.model.run import UNFINISHED, Metric, Run, RunFacts, RunState, StepRun
 from kernelpipe.runs import rows
 from kernelpipe.runs.database import INDEX, shared_index
 from kernelpipe.runs.owner import Owner, current_owner, is_gone
@@ -19,7 +19,6 @@ from kernelpipe.runs.references import find_run
 
 DEFAULT_HOME = ".kernelpipe"
 OWNER_GONE = "lost: the process ended without finishing"
-UNFINISHED = (RunState.PENDING, RunState.RUNNING, RunState.CANCELING)
 _WRITABLE_HOME = "name a directory that can be written with --home"
 _ID_TRIES = 100
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 from kernelpipe.api.documents import JsonObject, to_json
 from kernelpipe.errors import KernelpipeError
 from kernelpipe.model.names import RunId
-from kernelpipe.model.run import Run
+from kernelpipe.model.run import UNFINISHED, Run
 from kernelpipe.runs.database import INDEX
 from kernelpipe.runs.events import EVENTS, EventTail
 from kernelpipe.runs.notebooks import SNAPSHOT
 from kernelpipe.runs.owner import Owner, is_gone, is_here
-from kernelpipe.runs.store import DEFAULT_HOME, UNFINISHED, RunStore
+from kernelpipe.runs.store import DEFAULT_HOME, RunStore
 from kernelpipe.server.homes import Homes
 from kernelpipe.server.live import Change, LiveRun, Said, StepChanged
 from kernelpipe.server.paths import ContentsRoot

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernelpipe.model.run import Run, RunState, StepError, StepRun
-from kernelpipe.runs.store import UNFINISHED
+from kernelpipe.model.run import UNFINISHED, Run, RunState, StepError, StepRun
 
 _RANKS = {RunState.PENDING: 0, RunState.RUNNING: 1}
 _FINAL_RANK = 2

@@ -11,14 +11,12 @@ from tornado.web import HTTPError
 
 from kernelpipe.api.documents import JsonObject
 from kernelpipe.model.names import RunId
-from kernelpipe.model.run import Run
+from kernelpipe.model.run import UNFINISHED, Run, RunState
 from kernelpipe.runs.store import RunStore
 from kernelpipe.server.ledger import Found
 from kernelpipe.server.run_logs import read_log
 from kernelpipe.server.run_places import RUN, RunHandler, attempts, is_inside, is_safe
 from kernelpipe.server.shared import Route
-
-_UNFINISHED = ("PENDING", "RUNNING", "CANCELING")
 
 
 class NotebookHandler(RunHandler):
@@ -150,7 +148,7 @@ def read_traceback(run: Run, step: str, cell: int | None) -> list[str]:
 
 def _log(found: Found, step: dict[str, Any], offset: int, store: RunStore) -> JsonObject:
     name = step["name"]
-    has_ended = step["state"] not in _UNFINISHED
+    has_ended = RunState(step["state"]) not in UNFINISHED
     if not step["cached"]:
         return read_log(attempts(found.run, name), offset, has_ended=has_ended)
     made_in = _made_in(found.run, name)

@@ -11,7 +11,8 @@ from tornado.web import HTTPError
 
 from kernelpipe.api.documents import JsonObject, to_json
 from kernelpipe.errors import UsageError
-from kernelpipe.runs.store import DEFAULT_HOME, UNFINISHED, RunStore
+from kernelpipe.model.run import UNFINISHED
+from kernelpipe.runs.store import DEFAULT_HOME, RunStore
 from kernelpipe.server.bodies import (
     flag,
     mapping,

@@ -21,7 +21,7 @@ from kernelpipe.cli.reports import (
     describe_runs,
 )
 from kernelpipe.errors import UsageError
-from kernelpipe.model.run import Run, RunState
+from kernelpipe.model.run import UNFINISHED, Run, RunState
 from kernelpipe.runs import LATEST
 from kernelpipe.runs.wording import counted
 
@@ -209,9 +209,9 @@ def _ended_before(runs: Sequence[Run], older_than_s: float | None) -> list[Run]:
     oldest = time.time() - (older_than_s or 0.0)
     found = [run for run in runs if older_than_s is None or run.started_at < oldest]
     for run in found:
-        if run.state in api.UNFINISHED:
+        if run.state in UNFINISHED:
             print(f"run {run.id} is still {run.state.value} and is kept", file=sys.stderr)
-    return [run for run in found if run.state not in api.UNFINISHED]
+    return [run for run in found if run.state not in UNFINISHED]
 
 
 def _selected(arguments: Namespace) -> tuple[Run, ...]:
