@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
+from kernelpipe.api.documents import step_error_document
 from kernelpipe.api.operations import OnDiagnostic, PathLike, graph, report_diagnostics
 from kernelpipe.api.running import RunOptions, find_runs, run_request
 from kernelpipe.errors import UsageError
@@ -231,11 +232,5 @@ def _point_document(point: "PointRun") -> dict[str, object]:
         "notebook": point.notebook,
         "error": None
         if error is None
-        else {
-            "step": point.failed_step,
-            "cell": error.cell_index,
-            "line": error.line,
-            "ename": error.ename,
-            "evalue": error.evalue,
-        },
+        else {"step": point.failed_step, **step_error_document(error)},
     }

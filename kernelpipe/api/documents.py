@@ -12,7 +12,7 @@ from kernelpipe.model.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from kernelpipe.model.pipeline import Edge, Pipeline, Step
-    from kernelpipe.model.run import Run, RunFacts, StepFacts, StepRun
+    from kernelpipe.model.run import Run, RunFacts, StepError, StepFacts, StepRun
     from kernelpipe.model.settings import StepSettings
     from kernelpipe.runs.comparing import CellChange, Comparison, ValueChange
 
@@ -157,18 +157,21 @@ def _step_run_document(step: "StepRun") -> JsonObject:
         "attempts": facts.get("attempts"),
         "engine": facts.get("engine"),
         "notebook": step.notebook,
-        "error": None
-        if error is None
-        else {
-            "cell": error.cell_index,
-            "line": error.line,
-            "ename": error.ename,
-            "evalue": error.evalue,
-        },
+        "error": None if error is None else step_error_document(error),
         "cells": facts.get("cells"),
         "reads": None
         if "reads" not in facts
         else [{"path": path, "digest": digest} for path, digest in facts["reads"]],
+    }
+
+
+def step_error_document(error: "StepError") -> JsonObject:
+    """Return why a step failed."""
+    return {
+        "cell": error.cell_index,
+        "line": error.line,
+        "ename": error.ename,
+        "evalue": error.evalue,
     }
 
 

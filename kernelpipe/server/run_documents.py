@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernelpipe.api.documents import JsonObject
+from kernelpipe.api.documents import JsonObject, step_error_document
 from kernelpipe.model.run import LEFT_OUT, Run, RunFacts, RunState
 from kernelpipe.server.live import LiveRun, LiveStep
 
@@ -84,11 +84,8 @@ def step_document(step: LiveStep, ids: CellIds) -> JsonObject:
         "error": None
         if error is None
         else {
-            "cell": error.cell_index,
+            **step_error_document(error),
             "cell_id": None if error.cell_index is None else ids.get(error.cell_index),
-            "line": error.line,
-            "ename": error.ename,
-            "evalue": error.evalue,
         },
     }
 
