@@ -11,7 +11,6 @@ from typing import Protocol
 
 from kernelpipe.backends.local.batch_records import BatchRecord, BatchRecords, notebook_sha256
 from kernelpipe.backends.local.machine import Machine
-from kernelpipe.backends.local.outcome import read_json
 from kernelpipe.backends.local.pipeline import run_pipeline
 from kernelpipe.backends.local.reporting import SilentReporter
 from kernelpipe.backends.local.request import RunRequest
@@ -23,6 +22,7 @@ from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.run import Metric, Run, RunFacts, RunState, StepError
 from kernelpipe.notebook import write_notebook
 from kernelpipe.runs import RunStore
+from kernelpipe.runs.json_files import read_json
 from kernelpipe.runs.tracking import Tracker
 
 _RUNS_BESIDE_JOBS = 1

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelpipe.backends.local.outcome import RESULT, read_json, read_metrics
+from kernelpipe.backends.local.outcome import RESULT, read_metrics
 from kernelpipe.backends.local.session import EXECUTED, Ending
 from kernelpipe.compiler import Conditions, Task, conditions_text
 from kernelpipe.model.names import RunId
 from kernelpipe.model.result import FileState, Result, StoredValue, Touched
 from kernelpipe.model.run import RunState, StepFacts, StepRun
 from kernelpipe.runs import FileDigests, ResultStore
+from kernelpipe.runs.json_files import read_json
 from kernelpipe.runtime.container import header_digest
 
 _ID_BYTES = 8

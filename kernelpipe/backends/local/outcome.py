@@ -10,6 +10,7 @@ from typing import Any
 from kernelpipe.backends.local.session import EXECUTED, KERNEL_LOG, Ending, source_cell
 from kernelpipe.backends.local.steplog import without_colours
 from kernelpipe.model.run import Metric, StepError
+from kernelpipe.runs.json_files import read_json
 
 RESULT = "result.json"
 
@@ -26,15 +27,6 @@ class ExecutedCell:
     index: int
     execution_count: int | None
     outputs: str
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file, {} when there is none (the step did not get that far)."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def read_metrics(directory: Path) -> tuple[Metric, ...]:

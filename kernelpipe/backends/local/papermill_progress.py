@@ -11,11 +11,11 @@ from typing import Any
 from papermill.engines import NotebookExecutionManager  # noqa: TID253
 from papermill.log import logger  # noqa: TID253
 
-from kernelpipe.backends.local.outcome import read_json
 from kernelpipe.backends.local.session import EXECUTED, source_cell
 from kernelpipe.model.names import RunId, StepName
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.run import Run, RunState, StepRun
+from kernelpipe.runs.json_files import read_json
 
 _SAVE_SHARE = 0.1
 """Saving takes at most this part of the time, however big the outputs are."""

@@ -10,7 +10,6 @@ from kernelpipe.backends.local.execution import Execution, Surroundings
 from kernelpipe.backends.local.git import GitQuestion
 from kernelpipe.backends.local.machine import Machine
 from kernelpipe.backends.local.merged import merge_executed
-from kernelpipe.backends.local.outcome import read_json
 from kernelpipe.backends.local.preparing import Job, prepare
 from kernelpipe.backends.local.recording import RecordingReporter
 from kernelpipe.backends.local.reporting import Reporter
@@ -27,6 +26,7 @@ from kernelpipe.model.plan import Plan, Verdict
 from kernelpipe.model.run import Metric, Run, RunState
 from kernelpipe.notebook import write_notebook
 from kernelpipe.runs import RunStore
+from kernelpipe.runs.json_files import read_json
 from kernelpipe.runs.tracking import Tracker
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kernelpipe.backends.local.outcome import ExecutedCell, read_executed, read_json
+from kernelpipe.backends.local.outcome import ExecutedCell, read_executed
 from kernelpipe.backends.local.workspace import CHECKPOINTS, CONDITIONS
 from kernelpipe.compiler import CodePart, Conditions, Task, read_conditions, result_key
 from kernelpipe.model.names import StepName
 from kernelpipe.model.run import Run, RunState
 from kernelpipe.runs import FileDigests
+from kernelpipe.runs.json_files import read_json
 
 _STATE = "state.json"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelpipe.model.names import RunId, StepName
+from kernelpipe.runs.json_files import read_json
 from kernelpipe.runs.owner import Owner, current_owner, is_gone
 
 FOLDER = "outbox"
@@ -199,15 +200,6 @@ class Outbox:
             return
         with suppress(OSError):
             (self.path / _PROBLEM).unlink()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file, {} if there is none."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
