@@ -1,9 +1,12 @@
 """Reads the JSON bodies of requests: what has another shape is refused with 400."""
 
 import json
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from tornado.web import HTTPError
+
+if TYPE_CHECKING:
+    from kernelpipe.api import RunOptions
 
 JsonObject = dict[str, Any]
 
@@ -96,6 +99,17 @@ def encoded(notebook: JsonObject) -> bytes:
         return json.dumps(notebook).encode()
     except RecursionError as error:
         raise HTTPError(400, "the notebook is nested too deeply") from error
+
+
+def run_options(body: JsonObject) -> "RunOptions":
+    """Return how a run is asked for (``IRunRequest``)."""
+    return {
+        "use_cache": flag(body, "use_cache", default=True),
+        "jobs": optional_count(body, "jobs"),
+        "only": texts(body, "only"),
+        "start_from": texts(body, "start_from"),
+        "until": texts(body, "until"),
+    }
 
 
 def _wrong(name: str, expected: str) -> HTTPError:

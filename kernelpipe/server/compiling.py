@@ -13,10 +13,9 @@ from kernelpipe.server.bodies import (
     encoded,
     flag,
     notebook_content,
-    optional_count,
     optional_mapping,
+    run_options,
     text,
-    texts,
 )
 from kernelpipe.server.notebooks import differs_from_file
 from kernelpipe.server.shared import Route
@@ -65,13 +64,7 @@ class PlanHandler(KernelpipeHandler):
             "path": str(source),
             "shown": path,
             "parameters": optional_mapping(body, "parameters") or {},
-            "options": {
-                "use_cache": flag(body, "use_cache", default=True),
-                "jobs": optional_count(body, "jobs"),
-                "only": texts(body, "only"),
-                "start_from": texts(body, "start_from"),
-                "until": texts(body, "until"),
-            },
+            "options": run_options(body),
         }
         if await asyncio.to_thread(differs_from_file, notebook, source):
             raise HTTPError(

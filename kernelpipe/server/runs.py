@@ -14,13 +14,11 @@ from kernelpipe.errors import UsageError
 from kernelpipe.model.run import UNFINISHED
 from kernelpipe.runs.store import DEFAULT_HOME, RunStore
 from kernelpipe.server.bodies import (
-    flag,
     mapping,
     notebook_content,
-    optional_count,
     optional_mapping,
+    run_options,
     text,
-    texts,
 )
 from kernelpipe.server.homes import Homes
 from kernelpipe.server.ledger import Found, Ledger
@@ -34,8 +32,6 @@ from kernelpipe.server.worker import Request
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
-
-    from kernelpipe.api import RunOptions
 
 
 class _StartingHandler(RunHandler):
@@ -84,20 +80,13 @@ class RunsHandler(_StartingHandler):
         body = self.json_body()
         source = self.shared.contents.absolute(text(body, "path"))
         notebook = notebook_content(body)
-        options: RunOptions = {
-            "use_cache": flag(body, "use_cache", default=True),
-            "jobs": optional_count(body, "jobs"),
-            "only": texts(body, "only"),
-            "start_from": texts(body, "start_from"),
-            "until": texts(body, "until"),
-        }
         request = Request(
             action="run",
             notebook=str(source),
             home=str(source.parent.resolve() / DEFAULT_HOME),
             run_id=None,
             parameters=mapping(body, "parameters") if "parameters" in body else {},
-            options=options,
+            options=run_options(body),
         )
         await self.refuse_old_file(source, notebook)
         await self.start(request, source)
