@@ -1,7 +1,6 @@
 """What flowed between the steps of a run, and how much."""
 
 import json
-from collections import OrderedDict
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +11,8 @@ from kernelpipe.runs.notebooks import SNAPSHOT
 from kernelpipe.server.shared import Shared
 
 _MOST_KEPT: Final = 100
-_known: "Final[OrderedDict[str, list[dict[str, Any]]]]" = OrderedDict()
-"""Run directory -> the edges of its notebook, which never changes; the latest asked for last."""
+_known: Final[dict[str, list[dict[str, Any]]]] = {}
+"""Run directory -> the edges of its notebook, which never changes; the latest analysed last."""
 
 
 async def edges_of(run: Run, shared: Shared) -> list[JsonObject]:
@@ -28,7 +27,7 @@ async def edges_of(run: Run, shared: Shared) -> list[JsonObject]:
             return []
         _known[run.directory] = edges
         if len(_known) > _MOST_KEPT:
-            _known.popitem(last=False)
+            del _known[next(iter(_known))]
     return with_bytes(edges, run)
 
 
