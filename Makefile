@@ -1,6 +1,7 @@
 # Everything that a user's machine and CI do: `make demo`, `make lab`, `make test`, `make lint`,
 # `make bench`. All of it happens in $(VENV); Python 3.11-3.13, make and git are all that must be
-# there, and a Chromium for `make test` (installed by apt where that may be).
+# there, and a Chromium for `make test` (installed by apt where that may be). Tests in containers are
+# left out, and say so, where apt can't bring a container engine or the user is not root.
 
 VENV ?= .venv
 JOBS ?= 2
@@ -28,9 +29,11 @@ apt_install() { apt install -y "$$@" || { apt update && apt install -y "$$@"; };
 
 # These would lead pip or Python out of the virtual environment.
 unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
+# Each of the many processes would compile kernelpipe again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test chromium lint format bench clean
+.PHONY: help demo lab test chromium containers lint format bench clean
 
 help:
 	@echo "make demo    install, then draw, run and compile an example notebook"
@@ -58,8 +61,8 @@ demo: $(VENV)/installed-demo
 lab: $(VENV)/installed-demo
 	$(BIN)/jupyter lab $(ALLOW_ROOT) example_notebooks
 
-test: chromium lint
-	$(BIN)/python -m pytest -n $(JOBS)
+test: chromium containers lint
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(VENV)/installed-test labextension/node_modules/.yarn-state.yml
 	$(BIN)/ruff check
@@ -75,6 +78,7 @@ format: $(VENV)/installed-test labextension/node_modules/.yarn-state.yml
 
 bench: $(VENV)/installed-demo
 	$(BIN)/python tests/benchmarks/compile_time.py
+	$(BIN)/python tests/benchmarks/compile_beside_dsl.py
 	$(BIN)/python tests/benchmarks/bench.py
 
 clean:
@@ -116,6 +120,25 @@ chromium:
 	  echo "without it: $(BIN)/python -m pytest -m 'not browser'" >&2; \
 	  exit 1; \
 	}
+
+# Tests run a container engine of their own. Where there is none, apt's is unpacked and not installed:
+# nobody wants a service that starts with the machine for the sake of these tests.
+containers: | $(BIN)/pip
+	@place="$(abspath $(VENV))/containers"; \
+	untested() { echo "containers will NOT be tested: $$1" >&2; exit 0; }; \
+	$(APT); \
+	unpack() { \
+	  apt_install --no-install-recommends --download-only \
+	    -o Dir::Cache::archives="$$place/archives" docker.io && \
+	  for package in "$$place"/archives/*.deb; do dpkg-deb -x "$$package" "$$place" || return; done; \
+	  rm -r "$$place/archives"; \
+	}; \
+	PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin:$$place/usr/sbin:$$place/usr/bin"; \
+	if command -v dockerd >/dev/null; then exit; fi; \
+	if [ "$$(id -u)" != 0 ]; then untested "only root can run a container engine"; fi; \
+	echo "unpacking the system package docker.io in $$place, for the tests"; \
+	mkdir -p "$$place/archives/partial"; \
+	unpack || { rm -rf "$$place"; untested "there is no 'dockerd', and apt does not bring it"; }
 
 # A Python without ensurepip (Debian keeps it in python3-venv) makes a broken environment: other
 # ways follow, the system's package manager last.

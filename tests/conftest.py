@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 import server_kit
+from pipeline_in_process import ShellServer
 
 hypothesis.settings.register_profile(
     "kernelpipe", deadline=None, derandomize=True, database=None, print_blob=True
@@ -48,4 +49,11 @@ def is_updating_golden(request: pytest.FixtureRequest) -> bool:
 def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server_kit.Server]:
     """Run one Jupyter Server with the extension for all tests; each uses a folder of its own."""
     with server_kit.running(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shell_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShellServer]:
+    """Run one warm process whose forks are as fresh kernels."""
+    with ShellServer(tmp_path_factory.mktemp("shells")) as server:
         yield server

@@ -86,5 +86,6 @@ def listening(server: Server) -> Iterator[Listener]:
     try:
         yield listener
     finally:
+        socket.abort()  # wakes the thread up, which closing would not
+        thread.join()
         socket.shutdown()
-        thread.join(10)

@@ -202,9 +202,10 @@ def silent_server() -> Iterator[str]:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    """Give the address of a real tracking server on this machine."""
+def mlflow_server(folder: Path, database: Path) -> Iterator[str]:
+    """Give the address of a real tracking server on this machine, with a copy of a database."""
     port = free_port()
+    (folder / "server.db").write_bytes(database.read_bytes())
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             [
@@ -214,7 +215,8 @@ def mlflow_server(folder: Path) -> Iterator[str]:
                 *("--artifacts-destination", str(folder / "artifacts")),
             ],
             cwd=folder,
-            env=environment(),
+            # Jobs are something else than tracking; for each kind a process would be started.
+            env=environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"),
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import cloudpickle
+
+import kernelpipe.runtime
 from kernelpipe.analysis import build_pipeline
 from kernelpipe.compiler import Task, lower
 from kernelpipe.model.pipeline import Pipeline
@@ -26,9 +29,13 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.
 
 
 class ShellServer:
-    """A warm process whose forks run cells; use as a context manager."""
+    """A warm process whose forks run cells; use as a context manager.
+
+    ``runtime`` is a directory with what steps import: all steps have the same, as in a home.
+    """
 
     def __init__(self, scratch: Path) -> None:
+        self.runtime = _copy_runtime(scratch / "runtime")
         self._scratch = scratch
         self._number = 0
         self._process = subprocess.Popen(
@@ -147,11 +154,10 @@ def run_pipeline_in_process(
     if pipeline.errors():
         run.codes = tuple(diagnostic.code for diagnostic in pipeline.errors())
         return run
-    runtime = copy_runtime(work / "runtime")
     tasks = lower(pipeline)
     for task in late_first(tasks):
         if not any(before in run.failures or before not in run.values for before in task.after):
-            _run_task(task, run, server, path.parent, work, runtime, given or {})
+            _run_task(task, run, server, path.parent, work, given or {})
     return run
 
 
@@ -169,22 +175,20 @@ def late_first(tasks: Sequence[Task]) -> list[Task]:
     return order
 
 
-def copy_runtime(directory: Path) -> Path:
-    """Copy the runtime into ``directory`` under the name that steps import, and return it."""
-    source = Path(__file__).parent.parent / "kernelpipe" / "runtime"
-    shutil.copytree(
-        source, directory / "kernelpipe_runtime", ignore=shutil.ignore_patterns("__pycache__")
-    )
+def _copy_runtime(directory: Path) -> Path:
+    """Put a copy of the runtime into ``directory``, as backends do, and return it."""
+    for name, package in (("kernelpipe_runtime", kernelpipe.runtime), ("cloudpickle", cloudpickle)):
+        assert package.__file__
+        shutil.copytree(Path(package.__file__).parent, directory / name)
     return directory
 
 
-def _run_task(  # noqa: PLR0913, PLR0917 - one call site, all of it needed
+def _run_task(
     task: Task,
     run: InProcessRun,
     server: ShellServer,
     home: Path,
     work: Path,
-    runtime: Path,
     given: Mapping[str, object],
 ) -> None:
     from kernelpipe.runtime.notebook import build_step_notebook
@@ -204,7 +208,7 @@ def _run_task(  # noqa: PLR0913, PLR0917 - one call site, all of it needed
     (directory / "document.json").write_text(task.document, encoding="utf-8")
     (directory / "call.json").write_text(json.dumps(call), encoding="utf-8")
     notebook = build_step_notebook(
-        document, call, step_directory=str(directory), runtime_directory=str(runtime)
+        document, call, step_directory=str(directory), runtime_directory=str(server.runtime)
     )
     (directory / "step.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     cells = notebook["cells"]

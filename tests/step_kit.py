@@ -2,36 +2,24 @@
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
+from pipeline_in_process import ShellServer
 
-import kernelpipe.runtime
 from kernelpipe.runtime.notebook import build_step_notebook
-from tests.pipeline_in_process import ShellServer
 
 JSON = dict[str, Any]
 SETUP = "import os\nfrom pathlib import Path\nimport numpy as np\nimport pandas as pd"
 FACTS = ("reads", "missing", "writes", "listings", "environment", "unseen")
 
 
-def copy_runtime(directory: Path) -> Path:
-    """Put a copy of the runtime into ``directory``, as backends do, and return it."""
-    for name, package in (("kernelpipe_runtime", kernelpipe.runtime), ("cloudpickle", cloudpickle)):
-        assert package.__file__
-        shutil.copytree(Path(package.__file__).parent, directory / name)
-    return directory
-
-
 class Steps:
     """Runs steps in ``work``, which has data and a home in it."""
 
-    def __init__(self, server: ShellServer, runtime: Path, place: Path) -> None:
+    def __init__(self, server: ShellServer, place: Path) -> None:
         self.server = server
-        self.runtime = runtime
         self.work = place / "work"
         self.home = self.work / ".kernelpipe"
         (self.work / "data").mkdir(parents=True)
@@ -70,7 +58,7 @@ class Steps:
         (directory / "document.json").write_text(json.dumps(task))
         (directory / "call.json").write_text(json.dumps(entries))
         notebook = build_step_notebook(
-            task, entries, step_directory=str(directory), runtime_directory=str(self.runtime)
+            task, entries, step_directory=str(directory), runtime_directory=str(self.server.runtime)
         )
         outputs = self.server.run_cells(notebook["cells"], self.work)
         roles = [cell["metadata"]["kernelpipe"]["role"] for cell in notebook["cells"]]

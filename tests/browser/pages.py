@@ -13,7 +13,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from browser.lab import ROOT, Lab
 
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long anything may take before a test fails."""
 _OURS = re.compile(r"kernelpipe", re.IGNORECASE)
 

@@ -99,9 +99,11 @@ def test_tracker__new_folder__default_store_has_run_and_steps(
     assert (record["mlflow_run_id"], record["notes"]) == (parent["id"], [])
 
 
-def test_tracker__tracking_server__run_is_there(tmp_path: Path, reader: Reader) -> None:
+def test_tracker__tracking_server__run_is_there(
+    tmp_path: Path, template: Path, reader: Reader
+) -> None:
     """MLFLOW_TRACKING_URI is honoured, artifacts included; nothing is made beside the home."""
-    with mlflow_kit.mlflow_server(tmp_path) as uri:
+    with mlflow_kit.mlflow_server(tmp_path, template) as uri:
         variables = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "mine"}
         telling = Telling(tmp_path, variables=variables)
         telling.end_step(LOAD)

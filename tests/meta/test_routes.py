@@ -1,6 +1,7 @@
 """Tests that no route can be asked without authentication, and that programs load no server."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ VERBS = {"get", "head", "post", "delete", "patch", "put"}
 ROUTES = [(part.__name__.rpartition(".")[2], route) for part in PARTS for route in part.ROUTES]
 
 
+@functools.cache
 def _verbs() -> list[tuple[str, ast.AsyncFunctionDef | ast.FunctionDef]]:
     """Return every method of the server's classes that answers a request."""
     return [

@@ -1,6 +1,5 @@
 """The promise: a pipeline run gives the outputs of a plain run, cell by cell, or is refused."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import kit
@@ -24,13 +23,6 @@ def known_gap(case: Case) -> list[pytest.MarkDecorator]:
     return [pytest.mark.xfail(reason=case.known)] if case.known else []
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShellServer]:
-    """Return a running shell server; it ends with the session."""
-    with ShellServer(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
 def test_cases__all_of_them__are_many_and_have_unique_names() -> None:
     """The suite has not shrunk by accident, and a name finds one case."""
     names = [case.name for case in CASES]
@@ -43,7 +35,7 @@ def test_cases__all_of_them__are_many_and_have_unique_names() -> None:
     "case", [pytest.param(case, id=case.name, marks=known_gap(case)) for case in CASES]
 )
 def test_pipeline__small_notebook__equals_the_plain_run_or_is_refused(
-    case: Case, server: ShellServer, tmp_path: Path
+    case: Case, shell_server: ShellServer, tmp_path: Path
 ) -> None:
     """Outputs are equal cell by cell, or the case is refused as it says; edges are as it says."""
     (tmp_path / "plain").mkdir()
@@ -51,8 +43,8 @@ def test_pipeline__small_notebook__equals_the_plain_run_or_is_refused(
     path.parent.mkdir()
     path.write_bytes(kit.encode(case.notebook))
 
-    plain = run_plain_in_process(case.notebook, server, tmp_path / "plain")
-    run = run_pipeline_in_process(path, server, tmp_path / "work")
+    plain = run_plain_in_process(case.notebook, shell_server, tmp_path / "plain")
+    run = run_pipeline_in_process(path, shell_server, tmp_path / "work")
 
     assert explain(case, plain, run) is None
     assert graph_problems(case, run.pipeline) == []

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import same_values
 from plain_run import first_difference, normalise
+
+from kernelpipe.api import value_differences
 
 JSON = dict[str, Any]
 
@@ -107,9 +108,11 @@ class Holder:
         pytest.param(lambda: __import__("pandas").DataFrame({"a": [1, None]}), id="frames"),
     ],
 )
-def test_same_values__equal_values_made_twice__are_the_same(make: Callable[[], object]) -> None:
+def test_first_difference__equal_values_made_twice__are_the_same(
+    make: Callable[[], object],
+) -> None:
     """Identity does not matter, also not for objects without an equality of their own."""
-    assert same_values.first_difference(make(), make()) is None
+    assert value_differences.first_difference(make(), make()) is None
 
 
 @pytest.mark.parametrize(
@@ -122,9 +125,10 @@ def test_same_values__equal_values_made_twice__are_the_same(make: Callable[[], o
         pytest.param(float("nan"), 1.0, id="nan"),
     ],
 )
-def test_same_values__different_values__are_seen(left: object, right: object) -> None:
+def test_first_difference__different_values__are_seen(left: object, right: object) -> None:
     """The place of the difference is told."""
-    found = same_values.first_difference(left, right, where="x")
+    found = value_differences.first_difference(left, right, where="x")
 
     assert found is not None
-    assert found.startswith("x")
+    assert found.where.startswith("x")
+    assert found.left != found.right

@@ -1,37 +1,24 @@
 """A step that goes on from a checkpoint ends as one that was not stopped."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pipeline_in_process import ShellServer
 
 from kernelpipe.runtime.notebook import build_step_notebook
 from kernelpipe.runtime.values import read_values
-from tests.pipeline_in_process import ShellServer
-from tests.step_kit import Steps, copy_runtime, relative
+from tests.step_kit import Steps, relative
 
 BAD = "raise RuntimeError('stop')"
 
 
-@pytest.fixture(name="server", scope="module")
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShellServer]:
-    """Provide a warm process whose forks behave as fresh kernels."""
-    with ShellServer(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(name="runtime", scope="module")
-def copied_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a copy of the runtime."""
-    return copy_runtime(tmp_path_factory.mktemp("runtime"))
-
-
 @pytest.fixture(name="steps")
-def new_steps(server: ShellServer, runtime: Path, tmp_path: Path) -> Steps:
+def new_steps(shell_server: ShellServer, tmp_path: Path) -> Steps:
     """Provide a directory of data to run steps in."""
-    return Steps(server, runtime, tmp_path)
+    return Steps(shell_server, tmp_path)
 
 
 def stopped(steps: Steps, cells: Sequence[str], place: Path, **more: Any) -> dict[str, Any]:

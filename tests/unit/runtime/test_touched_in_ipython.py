@@ -1,32 +1,18 @@
 """What steps touch in real IPython shells, with the libraries that notebooks use."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pipeline_in_process import ShellServer
 
-from tests.pipeline_in_process import ShellServer
-from tests.step_kit import Steps, copy_runtime, difference, relative
-
-
-@pytest.fixture(name="server", scope="module")
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShellServer]:
-    """Provide a warm process whose forks behave as fresh kernels."""
-    with ShellServer(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(name="runtime", scope="module")
-def copied_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a copy of the runtime."""
-    return copy_runtime(tmp_path_factory.mktemp("runtime"))
+from tests.step_kit import Steps, difference, relative
 
 
 @pytest.fixture(name="steps")
-def new_steps(server: ShellServer, runtime: Path, tmp_path: Path) -> Steps:
+def new_steps(shell_server: ShellServer, tmp_path: Path) -> Steps:
     """Provide a directory of data to run steps in."""
-    return Steps(server, runtime, tmp_path)
+    return Steps(shell_server, tmp_path)
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
