@@ -70,7 +70,7 @@ class Calls(LibraryCalls, OwnCalls):
         for o in base:
             method = find_method(o, name) if o.kind is Kind.INSTANCE else None
             if method is not None:
-                value |= self.call_own_method(o, method, ())
+                value |= self.call_own_method(o, method, ()) | {new(Kind.UNKNOWN, method)}
             elif o.kind is Kind.UNKNOWN:
                 self.change((o,), deep=True)
         return value

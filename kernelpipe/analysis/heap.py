@@ -68,6 +68,8 @@ class Obj:
     keeps: "set[Obj]" = field(default_factory=set)
     holders: "set[Obj]" = field(default_factory=set)
     """The other way round: what contains or keeps this object."""
+    guessed: "set[Obj]" = field(default_factory=set)
+    """What it contains if code that nothing is known of has put it there, having had both."""
     dotted: str | None = None
     constant: object = None
     items: "tuple[frozenset[Obj], ...] | None" = None
@@ -86,13 +88,17 @@ class Obj:
     is_tainted: bool = False
     """Made by a call whose result differs from process to process (clock, uuid, ...)."""
 
-    def hold(self, others: "Iterable[Obj]") -> None:
-        """Record that this object may contain ``others``."""
+    def hold(self, others: "Iterable[Obj]", *, is_certain: bool = True) -> None:
+        """Record that this object may contain ``others``; uncertain is what is only guessed."""
         others = tuple(others)
         for whole in self.wholes:
-            whole.hold(others)
+            whole.hold(others, is_certain=is_certain)
         for o in others:
             if o.kind not in ATOMS and self.kind not in ATOMS and o is not self:
+                if is_certain:
+                    self.guessed.discard(o)
+                elif o not in self.contains:
+                    self.guessed.add(o)
                 self.contains.add(o)
                 o.holders.add(self)
 

@@ -1,7 +1,8 @@
 """The walk through the notebook: who made and changed each name, in notebook order."""
 
 import ast
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from kernelpipe.analysis.cells import (
@@ -10,7 +11,7 @@ from kernelpipe.analysis.cells import (
     execute_cell,
 )
 from kernelpipe.analysis.core import GlobalRead, World
-from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, holders, reach
+from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, holders, new, reach
 from kernelpipe.analysis.knowledge import AMBIENT, GENERATORS
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import Program
@@ -36,6 +37,13 @@ class Version:
     event: Event
     placed: PlacedCell
     value: Value
+    item: Value | None = None
+    """What one item of a loop gave, where ``value`` is the list of what all gave."""
+
+    @property
+    def stored(self) -> Value:
+        """What is stored for it: of a loop, what each item gives."""
+        return self.value if self.item is None else self.item
 
     @property
     def owner(self) -> StepName | None:
@@ -62,6 +70,8 @@ class History:
     facts: dict[int, CellFacts] = field(default_factory=dict)
     touched: dict[Obj, int] = field(default_factory=dict)
     """Object -> last position at which it may be changed or its identity seen."""
+    changed: dict[Obj, int] = field(default_factory=dict)
+    """Object -> last position at which it may be changed."""
     unknown_binders: list[PlacedCell] = field(default_factory=list)
     """Cells that may bind any name (star imports, exec, unknown magics)."""
     files: list[tuple[PlacedCell, FileUse]] = field(default_factory=list)
@@ -69,12 +79,15 @@ class History:
     names: dict[str, Value] = field(default_factory=dict)
 
 
-def walk(cells: tuple[PlacedCell, ...], program: Program) -> History:
+def walk(
+    cells: tuple[PlacedCell, ...], program: Program, loops: Collection[StepName] = ()
+) -> History:
     """Execute all cells abstractly, in notebook order.
 
     Args:
         cells: Those that take part.
         program: Their code.
+        loops: Steps that run once per item; what they bind is a list after their last cell.
     """
     world = World(
         rebound=frozenset(program.seen.rebound),
@@ -83,10 +96,13 @@ def walk(cells: tuple[PlacedCell, ...], program: Program) -> History:
         directory=program.directory,
     )
     walker = _Walker(world)
+    last = {placed.step: placed.position for placed in cells if placed.step in loops}
     for placed in cells:
         tree = program.trees.get(placed.cell.index)
         if tree is not None:
             walker.step(placed, tree)
+        if placed.step is not None and last.get(placed.step) == placed.position:
+            walker.collect(placed.step)
     return walker.history
 
 
@@ -112,6 +128,17 @@ class _Walker:
         self._apply_unknown(placed, facts)
         self.history.files += [(placed, use) for use in sorted(facts.effects.files, key=str)]
         self.history.foreign_stores += [(placed, name) for name in facts.effects.foreign_stores]
+
+    def collect(self, step: StepName) -> None:
+        """Make a list of each name that a loop's step has bound: what its items gave."""
+        for name, versions in self.history.versions.items():
+            latest = versions[-1]
+            if latest.owner != step or latest.event is Event.DELETE or name.startswith("@"):
+                continue
+            made = new(Kind.LIST, latest.value)
+            made.is_tainted = any(o.is_tainted for o in latest.value)
+            versions[-1] = replace(latest, value=frozenset({made}), item=latest.value)
+            self._set_name(name, versions[-1].value)
 
     # -- reads -----------------------------------------------------------------------------------
     def _read(self, placed: PlacedCell, name: str, place: GlobalRead) -> None:
@@ -140,6 +167,7 @@ class _Walker:
         changed = set(facts.effects.changed)
         for o in changed | _compared(facts.effects.identity):
             self.history.touched[o] = placed.position
+        self.history.changed |= dict.fromkeys(changed, placed.position)
         if not changed:
             return
         names = set().union(*(self._names_of.get(o, ()) for o in holders(changed)))
@@ -192,9 +220,11 @@ class _Walker:
 def _compared(objects: set[Obj]) -> set[Obj]:
     """Return the objects whose identity a comparison may see.
 
-    A class is one object in each process, however many files bring it.
+    A class is one object in each process, however many files bring it, and so are its methods.
     """
     found: set[Obj] = set()
     for o in objects:
         found |= reach((o,)) if o.is_part or o.kind is Kind.UNKNOWN else {o}
-    return {o for o in found if o.kind is not Kind.CLASS}
+    classes = {o for o in found if o.kind is Kind.CLASS}
+    methods = {held for o in classes for held in o.contains if held.kind is Kind.FUNCTION}
+    return found - classes - methods

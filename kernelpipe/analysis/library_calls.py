@@ -4,7 +4,7 @@ import ast
 import re
 
 from kernelpipe.analysis.expressions import constant_text, tainted
-from kernelpipe.analysis.heap import ATOM, ATOM_VALUE, Kind, Obj, Value, new, part_of
+from kernelpipe.analysis.heap import ATOM, ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
 from kernelpipe.analysis.knowledge import (
     CONTAINER_BUILTINS,
     IMMUTABLE_BUILTINS,
@@ -97,11 +97,13 @@ class LibraryCalls(UnknownCalls):
             text = _path_text(dotted, arguments)
             value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if text else ATOM_VALUE
         elif facts.result is Result.SHARES:
-            value = part_of(values) | frozenset({new(facts.kind, values)})
+            value = part_of(values) | frozenset({_holding(facts.kind, values)})
         else:
-            held = values if facts.result is Result.CONTAINS else ()
-            seeded = "random_state" if has_keyword(arguments, "random_state") else None
-            value = frozenset({new(facts.kind, held, dotted=dotted, constant=seeded)})
+            held = values if facts.result is Result.CONTAINS else NOTHING
+            made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
+            made.dotted = dotted
+            made.constant = "random_state" if has_keyword(arguments, "random_state") else None
+            value = frozenset({made})
         unseeded = facts.draws_from and not self.is_seeded(facts.draws_from)
         if facts.kind is Kind.RANDOM:
             unseeded = not arguments
@@ -117,7 +119,9 @@ class LibraryCalls(UnknownCalls):
             return special
         if name in CONTAINER_BUILTINS:
             held = frozenset(o for o in part_of(values) if o is not ATOM)
-            o = new(CONTAINER_BUILTINS[name], held | frozenset(v for v in values if v.function))
+            functions = frozenset(v for v in values if v.function)
+            kind = CONTAINER_BUILTINS[name]
+            o = _holding(kind, held | functions, keeps_functions=name != "sorted")
             return tainted(frozenset({o}), [values])
         if name in SHARING_BUILTINS:
             return values | part_of(values)
@@ -197,6 +201,24 @@ class LibraryCalls(UnknownCalls):
     def draw(self, state: str) -> None:
         """Record that a random generator gives its next values."""
         self.state_event(state, StateUse.DRAW)
+
+
+def _holding(kind: Kind, values: Value, *, keeps_functions: bool = False) -> Obj:
+    """Return a new object made of ``values``; what functions are for is to be called, most often.
+
+    Args:
+        kind: Of the object.
+        values: What it may hold.
+        keeps_functions: It surely holds the functions among them, too.
+    """
+    functions = frozenset(v for v in values if v.function and not keeps_functions)
+    made = new(kind, values - functions)
+    made.hold(functions, is_certain=False)
+    return made
+
+
+def _is_constructor(dotted: str) -> bool:
+    return dotted == "functools.partial" or dotted.rpartition(".")[2][:1].isupper()
 
 
 def _sentinel() -> Value:

@@ -50,6 +50,10 @@ class Linker:
         self.history = history
         self.links = Links()
         self._needed: set[tuple[StepName, str, int]] = set()
+        self._loaded: dict[StepName, set[str]] = {}
+        """Step -> the names that it has a source for."""
+        self._exports: dict[tuple[StepName, str], int] | None = None
+        """(Producer, name) -> the version that its first consumer takes; None until it is asked."""
         self._reach: dict[tuple[str, int], set[Obj]] = {}
         self.first: dict[StepName, int] = {}
         self.last: dict[StepName, int] = {}
@@ -104,7 +108,7 @@ class Linker:
         latest = others[-1]
         if latest.step is None or (step, name) in self.links.sources:
             return
-        self.links.sources[step, name] = Source(producer=latest.step, version=-1)
+        self._set_source(step, name, Source(producer=latest.step, version=-1))
         self._outputs(latest.step)[name] = latest.cell.index
         before = [b for b in binders if b.position < latest.position and b.step != step]
         self._need_unseen(latest.step, name, before)
@@ -142,7 +146,7 @@ class Linker:
         self._take(step, name, version, found.owner)
 
     def _take(self, step: StepName, name: str, version: int, producer: StepName) -> None:
-        self.links.sources[step, name] = Source(producer=producer, version=version)
+        self._set_source(step, name, Source(producer=producer, version=version))
         found = self.history.versions[name][version]
         cell = found.placed.cell.index if found.owner == producer else self._last_cell(producer)
         self._outputs(producer)[name] = cell
@@ -161,6 +165,11 @@ class Linker:
         ]
         if later or (step, name) in self.links.sources:
             self.links.two_versions.append(TwoVersions(step=step, name=name, placed=placed))
+
+    def _set_source(self, step: StepName, name: str, source: Source) -> None:
+        self.links.sources[step, name] = source
+        self._exports = None
+        self._loaded.setdefault(step, set()).add(name)
 
     def _outputs(self, step: StepName) -> dict[str, int]:
         return self.links.outputs.setdefault(step, {})
@@ -192,8 +201,7 @@ class Linker:
                 yield names
 
     def _taken(self, step: StepName) -> list[str]:
-        loaded = {name for (s, name) in self.links.sources if s == step}
-        return sorted(loaded | set(self.links.setup_uses.get(step, {})))
+        return sorted(self._loaded.get(step, set()) | set(self.links.setup_uses.get(step, {})))
 
     def _version_of(self, step: StepName, name: str) -> int:
         source = self.links.sources.get((step, name))
@@ -255,10 +263,11 @@ class Linker:
         return [grouped[key] for key in sorted(grouped)]
 
     def _exported(self, step: StepName, name: str) -> int:
-        for (_, other), source in self.links.sources.items():
-            if other == name and source.producer == step:
-                return source.version
-        return -1
+        if self._exports is None:
+            self._exports = {}
+            for (_, other), source in self.links.sources.items():
+                self._exports.setdefault((source.producer, other), source.version)
+        return self._exports.get((step, name), -1)
 
     # -- re-opened steps -------------------------------------------------------------------------
     def _check_reopened_producers(self) -> None:

@@ -69,6 +69,16 @@ class BoundNames:
     declared_nonlocal: frozenset[str]
 
 
+def imported_names(tree: ast.Module) -> set[str]:
+    """Return the names that the imports among a cell's statements bind."""
+    return {
+        imported_as(alias)
+        for statement in tree.body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for alias in statement.names
+    }
+
+
 def imported_as(alias: ast.alias) -> str:
     """Return the name that an import binds: ``import a.b`` binds ``a``."""
     return alias.asname or alias.name.partition(".")[0]

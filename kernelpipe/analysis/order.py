@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from kernelpipe.analysis.history import History
 from kernelpipe.analysis.summaries import FileUse
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie
+from kernelpipe.model.notebook import CellRole
+from kernelpipe.model.pipeline import Edge, EdgeKind, FileRead, FileTie
 
 
 def data_edges(sources: Iterable[tuple[StepName, StepName, str]]) -> list[Edge]:
@@ -42,6 +43,18 @@ def file_ties(history: History) -> list[FileTie]:
                 if known is None or _weight(tie) > _weight(known):
                     ties[first.step, second.step] = tie
     return [ties[key] for key in sorted(ties)]
+
+
+def file_reads(history: History) -> tuple[FileRead, ...]:
+    """Return the known files that cells read, but tests, and that no cell writes."""
+    written = [use for _, use in history.files if use.is_write and use.path is not None]
+    found: dict[str, FileRead] = {}
+    for placed, use in history.files:
+        if use.path is None or use.is_write or use.is_import or placed.cell.role is CellRole.TEST:
+            continue
+        if not any(_may_be_same(use, other) for other in written):
+            found.setdefault(use.path, FileRead(path=use.path, location=placed.cell.location))
+    return tuple(found.values())
 
 
 def _weight(tie: FileTie) -> tuple[bool, bool]:

@@ -138,7 +138,7 @@ class OwnCalls(UnknownCalls):
         for real in translate.of(symbol):
             if real is not symbol and real.kind not in (Kind.IMMUTABLE, Kind.IMPORTED, Kind.MODULE):
                 for held in tuple(symbol.contains):
-                    real.hold(translate.of(held))
+                    real.hold(translate.of(held), is_certain=held not in symbol.guessed)
 
     def _bind_global(self, name: str, value: Value) -> None:
         if self.in_function:
@@ -202,7 +202,8 @@ class _Translation:
         clone.function, clone.klass, clone.is_tainted = o.function, o.klass, o.is_tainted
         clone.closure = self.mapping if o.function is not None else None
         self.mapping[o] = frozenset({clone})
-        clone.hold(self.of_all(o.contains))
+        clone.hold(self.of_all(o.contains - o.guessed))
+        clone.hold(self.of_all(o.guessed), is_certain=False)
         clone.keep(self.of_all(o.keeps))
         if o.items is not None:
             clone.items = tuple(self.of_all(item) for item in o.items)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from kernelpipe.analysis.cells import CellFacts
 from kernelpipe.analysis.names import bound_names
-from kernelpipe.analysis.source import nodes_of
-from kernelpipe.model.notebook import Cell
+from kernelpipe.analysis.placement import Placement
+from kernelpipe.analysis.source import Program, nodes_of
+from kernelpipe.model.notebook import Cell, CellRole
 from kernelpipe.model.pipeline import Parameter, ParameterType
 
 _BY_ANNOTATION = {t.value: t for t in ParameterType if t is not ParameterType.ANY} | {
@@ -42,6 +43,17 @@ def find_parameters(cell: Cell, tree: ast.Module) -> list[Parameter]:
             cell_index=cell.index,
         )
     return list(found.values())
+
+
+def parameters_of(placement: Placement, program: Program) -> dict[str, Parameter]:
+    """Return the parameters that all parameters cells define, by name."""
+    return {
+        parameter.name: parameter
+        for placed in placement.cells
+        if placed.step is None and placed.cell.role is CellRole.PARAMETERS
+        if (tree := program.trees.get(placed.cell.index)) is not None
+        for parameter in find_parameters(placed.cell, tree)
+    }
 
 
 def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr | None]]:

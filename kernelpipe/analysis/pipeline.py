@@ -1,14 +1,19 @@
 """From a notebook to the pipeline that it means, with everything that is to be said of it."""
 
 import ast
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from kernelpipe.analysis.exits import find_exit
+from kernelpipe.analysis.gates import find_gates
 from kernelpipe.analysis.heap import Kind
 from kernelpipe.analysis.history import History, walk
 from kernelpipe.analysis.linking import Linker, Links
-from kernelpipe.analysis.order import data_edges, file_ties, sort_steps
-from kernelpipe.analysis.parameters import find_parameters
+from kernelpipe.analysis.loop_sharing import shared_verdicts
+from kernelpipe.analysis.loops import declare_loops, is_ordered, loop_verdicts
+from kernelpipe.analysis.order import data_edges, file_reads, file_ties, sort_steps
+from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
 from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
@@ -18,7 +23,7 @@ from kernelpipe.analysis.verdicts import syntax_errors, verdicts
 from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
-from kernelpipe.model.pipeline import Edge, EdgeKind, Parameter, Pipeline
+from kernelpipe.model.pipeline import Edge, EdgeKind, Loop, Pipeline
 from kernelpipe.notebook.transform import transform
 
 
@@ -37,10 +42,11 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
         cells = notebook.cells
     program, broken = _parse(cells, str(Path(notebook.path).parent))
     promoted: dict[int, StepName | None] = {}
-    found: list[Diagnostic] = []
+    loops = declare_loops(_place(notebook, cells, promoted), program)
+    found: list[Diagnostic] = [*loops.diagnostics]
     while True:
         placement = _place(notebook, cells, promoted)
-        history = walk(placement.cells, program)
+        history = walk(placement.cells, program, loops.by_step)
         linker = Linker(history, placement.cells)
         links = linker.link()
         more, said = _to_promote(placement, history, links, promoted)
@@ -49,8 +55,14 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
             break
         promoted.update(more)
     keep_models(placement, history, links)
+    found += loop_verdicts(loops.by_step, placement, history, links, program)
+    found += shared_verdicts(loops.by_step, placement, history, linker)
     analysis = _Analysis(notebook, placement, history, linker, links, program)
-    return analysis.pipeline([*broken, *found])
+    ordered = {
+        name: replace(loop, is_ordered=is_ordered(name, history))
+        for name, loop in loops.by_step.items()
+    }
+    return analysis.pipeline(ordered, [*broken, *found])
 
 
 def _place(
@@ -180,23 +192,34 @@ class _Analysis:
         self.links = links
         self.names = [step.name for step in placement.steps]
 
-    def pipeline(self, found: list[Diagnostic]) -> Pipeline:
+    def pipeline(self, loops: Mapping[StepName, Loop], found: list[Diagnostic]) -> Pipeline:
         """Return the linked pipeline with all diagnostics."""
-        parameters = self._parameters()
+        parameters = list(parameters_of(self.placement, self.program).values())
         edges = self._edges()
         ties = file_ties(self.history)
         edges += [Edge(producer=t.producer, consumer=t.consumer, kind=EdgeKind.ORDER) for t in ties]
-        edges = _without_repeats(edges)
         builder = StepBuilder(
             self.placement, self.history, self.linker, self.links, self.program, parameters
         )
+        gates = find_gates(
+            self.placement,
+            {name: builder.metrics(name) for name in self.names},
+            [p.name for p in parameters],
+        )
+        leaving = find_exit(self.placement, self.links, [*edges, *gates.edges], ties)
+        edges, ties = _without_repeats(leaving.edges), list(leaving.ties)
         order = sort_steps(self.names, edges)
-        steps = builder.build(order, edges)
+        if leaving.step is not None:
+            order.remove(leaving.step)
+            order.append(leaving.step)
+        steps = builder.build(order, edges, gates.by_step, loops)
         diagnostics = [
             *self.notebook.diagnostics,
             *found,
             *self.placement.diagnostics,
             *builder.diagnostics,
+            *gates.diagnostics,
+            *leaving.diagnostics,
             *verdicts(self.placement, self.history, self.links, edges, ties),
         ]
         return Pipeline(
@@ -208,17 +231,10 @@ class _Analysis:
             steps=steps,
             edges=tuple(edges),
             file_ties=tuple(ties),
+            file_reads=file_reads(self.history),
             skipped=tuple(c.index for c in self.notebook.cells if c.role is CellRole.SKIP),
             diagnostics=in_notebook_order(tuple(dict.fromkeys(diagnostics))),
         )
-
-    def _parameters(self) -> list[Parameter]:
-        found: dict[str, Parameter] = {}
-        for placed in self.placement.cells:
-            tree = self.program.trees.get(placed.cell.index)
-            if placed.step is None and placed.cell.role is CellRole.PARAMETERS and tree is not None:
-                found.update({p.name: p for p in find_parameters(placed.cell, tree)})
-        return list(found.values())
 
     def _edges(self) -> list[Edge]:
         edges = data_edges(
@@ -231,7 +247,7 @@ class _Analysis:
         ]
 
 
-def _without_repeats(edges: list[Edge]) -> list[Edge]:
+def _without_repeats(edges: Iterable[Edge]) -> list[Edge]:
     """Return ``edges`` sorted, each once; an order edge beside a data edge says nothing new."""
     data = {(e.producer, e.consumer) for e in edges if e.kind is EdgeKind.DATA}
     kept = {e for e in edges if e.kind is EdgeKind.DATA or (e.producer, e.consumer) not in data}

@@ -46,6 +46,20 @@ class Placement:
     steps: tuple[DeclaredStep, ...]
     diagnostics: tuple[Diagnostic, ...]
 
+    def cells_of(self, step: StepName) -> list[PlacedCell]:
+        """Return the cells of a step, tests among them."""
+        return [placed for placed in self.cells if placed.step == step]
+
+    def location_of(self, setting: str, step: StepName) -> Location:
+        """Return the cell whose tag gives a step a setting, its first cell when a default does.
+
+        Args:
+            setting: Name of the attribute of ``StepSettings``.
+            step: One of the steps.
+        """
+        cells = [placed.cell for placed in self.cells_of(step)]
+        return next((c for c in cells if getattr(c.settings, setting)), cells[0]).location
+
 
 def place_cells(notebook: Notebook, promoted: Mapping[int, StepName | None]) -> Placement:
     """Assign each cell to a step or to setup.

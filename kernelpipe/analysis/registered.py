@@ -21,6 +21,6 @@ def keep_models(placement: Placement, history: History, links: Links) -> None:
             own = [version for version in versions if version.owner == step.name]
             if not own or own[-1].event is Event.DELETE or name in outputs:
                 continue
-            kinds = {each.kind for each in own[-1].value}
+            kinds = {each.kind for each in own[-1].stored}
             if name == wanted or (not wanted and kinds == {Kind.ESTIMATOR}):
                 outputs[name] = own[-1].placed.cell.index

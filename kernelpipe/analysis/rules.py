@@ -185,6 +185,136 @@ CONFLICTING_SETTINGS = Rule(
     bad="# %% step:a memory:1Gi\nx = 1\n# %% step:a memory:2Gi\ny = 1\n",
     good="# %% step:a memory:2Gi\nx = 1\n# %% step:a memory:2Gi\ny = 1\n",
 )
+GATE_NAME = Rule(
+    code="KP308",
+    name="unknown-name-in-when",
+    severity=_ERROR,
+    why="'when:' is looked at before the step starts, so it knows the run's parameters and the "
+    "metrics of earlier steps, and no other values.",
+    bad="# %% step:a\nacc = 1\n# %% metrics\nacc\n# %% step:b when:accuracy>0.9\nx = 1\n",
+    good="# %% step:a\nacc = 1\n# %% metrics\nacc\n# %% step:b when:acc>0.9\nx = 1\n",
+)
+GATE_TOO_EARLY = Rule(
+    code="KP309",
+    name="metric-not-yet-known",
+    severity=_ERROR,
+    why="A gate cannot wait for a metric that its own step or a later one reports.",
+    bad="# %% step:a when:acc>0.9\nx = 1\n# %% step:b\nacc = 1\n# %% metrics\nacc\n",
+    good="# %% step:b\nacc = 1\n# %% metrics\nacc\n# %% step:a when:acc>0.9\nx = 1\n",
+)
+LOOP_LIST = Rule(
+    code="KP310",
+    name="foreach-over-no-list",
+    severity=_ERROR,
+    why="How often a step runs must be known before the run starts, so 'foreach:' takes a list "
+    "parameter, as the parameters cell or the user of the run gives it.",
+    bad="# %% parameters\nrates = 0.1\n# %% step:a foreach:lr in rates\nx = lr\n",
+    good="# %% parameters\nrates = [0.1]\n# %% step:a foreach:lr in rates\nx = lr\n",
+)
+LOOP_VARIABLE = Rule(
+    code="KP311",
+    name="foreach-variable-not-read",
+    severity=_ERROR,
+    why="A step that does not read the variable of its loop gives the same for each item. Most "
+    "often the name in the tag is not the one in the code.",
+    bad="# %% parameters\nrates = [0.1]\n# %% step:a foreach:lr in rates\nx = 1\n",
+    good="# %% parameters\nrates = [0.1]\n# %% step:a foreach:lr in rates\nx = lr\n",
+)
+LOOP_CHANGES = Rule(
+    code="KP315",
+    name="foreach-carries-over",
+    severity=_WARNING,
+    why="Items run apart from each other, at the same time. What they change in place, bind anew "
+    "or take from a random generator is a copy for each: none sees what another did.",
+    bad="# %% parameters\nrates = [0.1]\n# %% step:a\nfound = {}\n"
+    "# %% step:b foreach:lr in rates\nfound[lr] = 1\nresult = len(found)\n",
+    good="# %% parameters\nrates = [0.1]\n# %% step:b foreach:lr in rates\nresult = (lr, 1)\n"
+    "# %% step:c\nfound = dict(result)\n",
+)
+LOOP_MODEL = Rule(
+    code="KP316",
+    name="foreach-registers-models",
+    severity=_ERROR,
+    why="'register:' registers one model under its name, and a step that runs once per item makes "
+    "one for each. A later step can choose among them and register that one.",
+    bad="# %% parameters\nrates = [0.1]\n# %% step:a foreach:lr in rates register:best:x\nx = lr\n",
+    good="# %% parameters\nrates = [0.1]\n# %% step:a foreach:lr in rates\nx = lr\n"
+    "# %% step:b register:best:y\ny = x[0]\n",
+)
+LOOP_IMPORT = Rule(
+    code="KP317",
+    name="foreach-hands-on-imports",
+    severity=_ERROR,
+    why="Later steps see the list of what the items gave for each name, also for one that an "
+    "import binds. A list of modules is of no use; imports in setup run in every step.",
+    bad="# %% parameters\nrates = [4]\n# %% step:a foreach:lr in rates\nimport math\n"
+    "x = math.sqrt(lr)\n# %% step:b\nprint(math.fsum(x))\n",
+    good="# %% parameters\nrates = [4]\n# %% imports\nimport math\n"
+    "# %% step:a foreach:lr in rates\nx = math.sqrt(lr)\n# %% step:b\nprint(math.fsum(x))\n",
+)
+LOOP_FUNCTION = Rule(
+    code="KP318",
+    name="foreach-hands-on-late-reads",
+    severity=_ERROR,
+    why="A function reads globals when it is called. After a loop, each name that the items bound "
+    "is the list of what they gave, so a function that reads one would compute something else than "
+    "in its item. A default argument is bound where the function is made.",
+    bad="# %% parameters\nrates = [4]\n# %% step:a foreach:lr in rates\ndef f(a):\n"
+    "    return a * lr\n# %% step:b\nprint([g(1) for g in f])\n",
+    good="# %% parameters\nrates = [4]\n# %% step:a foreach:lr in rates\ndef f(a, lr=lr):\n"
+    "    return a * lr\n# %% step:b\nprint([g(1) for g in f])\n",
+)
+LOOP_DEFINITION = Rule(
+    code="KP319",
+    name="foreach-hands-on-definitions",
+    severity=_WARNING,
+    why="Later steps see the list of what the items gave for each name, also for a function or a "
+    "class that is the same in all of them, and a list cannot be called. Setup runs in every step.",
+    bad="# %% parameters\nrates = [4]\n# %% step:a foreach:lr in rates\ndef f(a):\n"
+    "    return a * 2\nx = f(lr)\n# %% step:b\nprint(x, f(1))\n",
+    good="# %% parameters\nrates = [4]\n# %% functions\ndef f(a):\n    return a * 2\n"
+    "# %% step:a foreach:lr in rates\nx = f(lr)\n# %% step:b\nprint(x, f(1))\n",
+)
+LOOP_SHARES = Rule(
+    code="KP320",
+    name="foreach-shares-objects",
+    severity=_ERROR,
+    why="Each item has copies of what was there before its step, and what it gives for each name "
+    "is stored by itself. Where a change of an object should be seen through another name, or in "
+    "another item, the copies would drift apart.",
+    bad="# %% parameters\nrates = [4]\n# %% step:a\nbase = [0]\n"
+    "# %% step:b foreach:lr in rates\nx = [base, lr]\n# %% step:c\nbase.append(1)\n"
+    "print(x)\n",
+    good="# %% parameters\nrates = [4]\n# %% step:a\nbase = [0]\n"
+    "# %% step:b foreach:lr in rates\nx = [base[:], lr]\n# %% step:c\nbase.append(1)\n"
+    "print(x)\n",
+)
+EXIT_VALUES = Rule(
+    code="KP312",
+    name="on-exit-exchanges-values",
+    severity=_ERROR,
+    why="An on-exit step runs when all others have ended, also when they have failed. What they "
+    "make may not exist then, and what it makes comes too late for them.",
+    bad="# %% step:a\nx = 1\n# %% step:b on-exit\nprint(x)\n",
+    good="# %% parameters\nx = 1\n# %% step:a\ny = x\n# %% step:b on-exit\nprint(x)\n",
+)
+EXIT_SETTINGS = Rule(
+    code="KP313",
+    name="on-exit-settings",
+    severity=_ERROR,
+    why="A notebook has one on-exit step (a cluster runs no more than one), and it runs once, "
+    "whatever happened.",
+    bad="# %% step:a\nx = 1\n# %% step:b on-exit\ny = 1\n# %% step:c on-exit\nz = 1\n",
+    good="# %% step:a\nx = 1\n# %% step:b on-exit\ny = 1\n# %% step:b\nz = 1\n",
+)
+EXIT_ALONE = Rule(
+    code="KP314",
+    name="on-exit-alone",
+    severity=_ERROR,
+    why="An on-exit step runs when all others have ended, so there must be another.",
+    bad="# %% step:a on-exit\nx = 1\n",
+    good="# %% step:a\nx = 1\n# %% step:b on-exit\ny = 1\n",
+)
 RULES = (
     SYNTAX,
     UNDEFINED,
@@ -206,4 +336,16 @@ RULES = (
     AGAINST_ORDER,
     HOMELESS,
     CONFLICTING_SETTINGS,
+    GATE_NAME,
+    GATE_TOO_EARLY,
+    LOOP_LIST,
+    LOOP_VARIABLE,
+    EXIT_VALUES,
+    EXIT_SETTINGS,
+    EXIT_ALONE,
+    LOOP_CHANGES,
+    LOOP_MODEL,
+    LOOP_IMPORT,
+    LOOP_FUNCTION,
+    LOOP_DEFINITION,
 )

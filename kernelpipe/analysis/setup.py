@@ -2,11 +2,47 @@
 
 import ast
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from kernelpipe.analysis.magics import PLAIN_LINE_MAGICS
-from kernelpipe.analysis.names import bound_names, imported_as
+from kernelpipe.analysis.names import bound_names, imported_as, imported_names
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import nodes_of
+
+
+class SetupFacts:
+    """What is to be known of the setup before a step; most steps have the same setup."""
+
+    def __init__(self, cells: Iterable[PlacedCell], trees: Mapping[int, ast.Module]) -> None:
+        """Take setup cells, and the code of all cells; those that do not parse have none."""
+        found = {each.cell.index: trees.get(each.cell.index) for each in cells}
+        self._trees = {index: tree for index, tree in found.items() if tree is not None}
+
+    @cached_property
+    def hiding(self) -> frozenset[int]:
+        """Indices of the cells that may hold code in texts."""
+        return frozenset(index for index, tree in self._trees.items() if runs_hidden_code(tree))
+
+    @cached_property
+    def eager(self) -> frozenset[str]:
+        """Names that the code reads while it runs."""
+        return frozenset(eager_names(self._trees.values()))
+
+    @cached_property
+    def imported(self) -> frozenset[str]:
+        """Names that its imports bind."""
+        return frozenset().union(*map(imported_names, self._trees.values()))
+
+    @cached_property
+    def bound(self) -> Mapping[str, int]:
+        """Name -> how many statements that are no imports bind it."""
+        found: dict[str, int] = {}
+        for tree in self._trees.values():
+            for statement in tree.body:
+                if not isinstance(statement, ast.Import | ast.ImportFrom):
+                    for name in bound_names([statement]).local:
+                        found[name] = found.get(name, 0) + 1
+        return found
 
 
 def eager_names(trees: Iterable[ast.Module]) -> set[str]:
@@ -94,22 +130,3 @@ def _with_names(
     if isinstance(statement, ast.Import):
         return ast.Import(names=aliases)
     return ast.ImportFrom(module=statement.module, names=aliases, level=statement.level)
-
-
-def shared_definitions(
-    setup: Iterable[PlacedCell], trees: Mapping[int, ast.Module], changed: set[str]
-) -> dict[str, int]:
-    """Return name -> how many statements bind it, for all that setup binds by itself.
-
-    Names in ``changed`` travel by value: a step changes what they stand for.
-    """
-    found: dict[str, int] = {}
-    for placed in setup:
-        tree = trees.get(placed.cell.index)
-        if tree is None:
-            continue
-        for statement in tree.body:
-            if not isinstance(statement, ast.Import | ast.ImportFrom):
-                for name in bound_names([statement]).local:
-                    found[name] = found.get(name, 0) + 1
-    return {name: count for name, count in found.items() if name not in changed}

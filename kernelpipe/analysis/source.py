@@ -80,6 +80,8 @@ class Program:
 @lru_cache(maxsize=512)
 def modules_in(source: str) -> frozenset[str]:
     """Return the dotted names of the modules that a cell imports, also inside functions."""
+    if "import" not in source:
+        return frozenset()
     text = transform(source)
     if text.error is not None:
         return frozenset()

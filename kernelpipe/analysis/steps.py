@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from kernelpipe.analysis.heap import Kind, Value
 from kernelpipe.analysis.history import Event, History
@@ -9,12 +10,7 @@ from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.analysis.parameters import derived_from, metric_names
 from kernelpipe.analysis.placement import PlacedCell, Placement
 from kernelpipe.analysis.rules import NO_METRIC
-from kernelpipe.analysis.setup import (
-    eager_names,
-    runs_hidden_code,
-    shared_definitions,
-    slice_imports,
-)
+from kernelpipe.analysis.setup import SetupFacts, slice_imports
 from kernelpipe.analysis.source import Program, modules_in
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.names import StepName
@@ -22,7 +18,9 @@ from kernelpipe.model.notebook import CellRole
 from kernelpipe.model.pipeline import (
     ArtifactKind,
     Edge,
+    Gate,
     InputPort,
+    Loop,
     OutputPort,
     Parameter,
     SetupCell,
@@ -52,10 +50,15 @@ class StepBuilder:
         self.parameters = {p.name: p for p in parameters}
         self.diagnostics: list[Diagnostic] = []
         self._mentioned = program.seen.read
+        self._setup_facts: dict[int, SetupFacts] = {}
+        """How many of the setup cells come before a step -> what is known of these."""
+        self._derived: dict[int, dict[str, set[str]]] = {}
+        """Index of a parameters cell -> what its names depend on."""
         self._cells: dict[StepName | None, list[PlacedCell]] = {}
         for placed in placement.cells:
             self._cells.setdefault(placed.step, []).append(placed)
         self._settings = {step.name: step.settings for step in placement.steps}
+        self._found_metrics: dict[StepName, tuple[str, ...]] = {}
         self._sources: dict[StepName, dict[str, StepName]] = {}
         for (step, variable), source in links.sources.items():
             self._sources.setdefault(step, {})[variable] = source.producer
@@ -70,17 +73,37 @@ class StepBuilder:
             if any(v.owner is not None and v.event is Event.CHANGE for v in versions)
         }
 
-    def build(self, order: list[StepName], edges: Iterable[Edge]) -> tuple[Step, ...]:
-        """Return the steps in ``order``, linked by ``edges``."""
+    def metrics(self, name: StepName) -> tuple[str, ...]:
+        """Return the names whose values at the end of the step are run metrics, sorted."""
+        if name not in self._found_metrics:
+            self._found_metrics[name] = self._metrics(self._cells.get(name, []))
+        return self._found_metrics[name]
+
+    def build(
+        self,
+        order: list[StepName],
+        edges: Iterable[Edge],
+        gates: Mapping[StepName, Gate],
+        loops: Mapping[StepName, Loop],
+    ) -> tuple[Step, ...]:
+        """Return the steps in ``order``, linked by ``edges``, with their gates and loops."""
         before: dict[StepName, set[StepName]] = {name: set() for name in order}
         for edge in edges:
             before[edge.consumer].add(edge.producer)
-        return tuple(self._step(name, tuple(sorted(before[name]))) for name in order)
+        return tuple(
+            replace(
+                self._step(name, tuple(sorted(before[name]))),
+                gate=gates.get(name),
+                loop=loops.get(name),
+            )
+            for name in order
+        )
 
     def _step(self, name: StepName, after: tuple[StepName, ...]) -> Step:
         cells = self._cells.get(name, [])
         setup_cells = [p for p in self._cells.get(None, ()) if p.position < self.linker.last[name]]
-        setup = self._setup(name, setup_cells)
+        facts = self._facts_of(setup_cells)
+        setup = self._setup(name, setup_cells, facts)
         return Step(
             name=name,
             cells=tuple(p.cell for p in cells if not p.is_test),
@@ -89,38 +112,44 @@ class StepBuilder:
             after=after,
             inputs=self._inputs(name, setup_cells),
             outputs=self._outputs(name),
-            metrics=self._metrics(cells),
+            metrics=self.metrics(name),
             removed=tuple(sorted(self.links.removed.get(name, ()))),
-            shared_definitions=self._shared(setup_cells),
+            shared_definitions=self._shared(facts),
             setup_names=tuple(sorted(self.links.setup_uses.get(name, ()))),
             modules=tuple(sorted(self._modules(cells, setup))),
             settings=self._settings[name],
         )
 
     # -- setup -----------------------------------------------------------------------------------
-    def _setup(self, name: StepName, cells: list[PlacedCell]) -> tuple[SetupCell, ...]:
-        trees = [self.trees[p.cell.index] for p in cells if p.cell.index in self.trees]
-        kept = self._kept_imports(name, trees)
-        replayed = [SetupCell(cell=p.cell, source=self._sliced(p, kept)) for p in cells]
+    def _facts_of(self, cells: list[PlacedCell]) -> SetupFacts:
+        if len(cells) not in self._setup_facts:
+            self._setup_facts[len(cells)] = SetupFacts(cells, self.trees)
+        return self._setup_facts[len(cells)]
+
+    def _setup(
+        self, name: StepName, cells: list[PlacedCell], facts: SetupFacts
+    ) -> tuple[SetupCell, ...]:
+        kept = self._kept_imports(name, facts)
+        replayed = [SetupCell(cell=p.cell, source=self._sliced(p, kept, facts)) for p in cells]
         first = self.linker.first[name]
         for placed, lines in self._configuring:
             if placed.position < first and placed.step not in (None, name):
                 replayed.append(SetupCell(cell=placed.cell, source="\n".join(lines)))
         return tuple(sorted(replayed, key=lambda s: s.cell.index))
 
-    def _sliced(self, placed: PlacedCell, kept: Mapping[str, bool]) -> str:
+    def _sliced(self, placed: PlacedCell, kept: Mapping[str, bool], facts: SetupFacts) -> str:
         tree = self.trees.get(placed.cell.index)
-        if tree is None or runs_hidden_code(tree):
+        if tree is None or placed.cell.index in facts.hiding:
             return placed.cell.source
         return slice_imports(placed.cell.source, tree, kept)
 
-    def _kept_imports(self, name: StepName, trees: list[ast.Module]) -> dict[str, bool]:
+    def _kept_imports(self, name: StepName, facts: SetupFacts) -> dict[str, bool]:
         """Return name -> whether a step keeps the imports that bind it; others are kept."""
-        if any(runs_hidden_code(t) for t in trees) or self._binds_unknown(name):
+        if facts.hiding or self._binds_unknown(name):
             return {}
-        used = set(self.links.setup_uses.get(name, {})) | eager_names(trees)
-        used |= {n for p in self._cells.get(name, ()) for n in self._reads(p)}
-        return {n: n in used for n in self._mentioned}
+        used = {n for p in self._cells.get(name, ()) for n in self._reads(p)}
+        used |= facts.eager | self.links.setup_uses.get(name, {}).keys()
+        return {n: n in used for n in facts.imported & self._mentioned}
 
     def _binds_unknown(self, name: StepName) -> bool:
         return any(p.step == name for p in self.history.unknown_binders)
@@ -129,9 +158,12 @@ class StepBuilder:
         facts = self.history.facts.get(placed.position)
         return facts.reads if facts is not None else ()
 
-    def _shared(self, setup_cells: list[PlacedCell]) -> tuple[tuple[str, int], ...]:
-        found = shared_definitions(setup_cells, self.trees, self._changed)
-        return tuple(sorted(found.items()))
+    def _shared(self, facts: SetupFacts) -> tuple[tuple[str, int], ...]:
+        """Return name -> how many statements bind it, for all that setup binds by itself.
+
+        What a step changes travels by value.
+        """
+        return tuple(sorted((n, c) for n, c in facts.bound.items() if n not in self._changed))
 
     # -- ports -----------------------------------------------------------------------------------
     def _inputs(self, name: StepName, setup_cells: list[PlacedCell]) -> tuple[InputPort, ...]:
@@ -151,13 +183,18 @@ class StepBuilder:
             if tree is None:
                 continue
             if placed.cell.role is CellRole.PARAMETERS:
-                own = {n for n, p in self.parameters.items() if p.cell_index == placed.cell.index}
-                depends = derived_from(tree, own)
+                depends = self._derived_in(placed.cell.index, tree)
                 used = {n for n in uses if self._made_by(n, uses[n], placed)}
                 used |= {n for p in setup_cells if p is not placed for n in self._reads(p)}
                 for n in {*used, ""}:
                     read |= depends.get(n, set()) & set(self.parameters)
         return read
+
+    def _derived_in(self, index: int, tree: ast.Module) -> dict[str, set[str]]:
+        if index not in self._derived:
+            own = {n for n, p in self.parameters.items() if p.cell_index == index}
+            self._derived[index] = derived_from(tree, own)
+        return self._derived[index]
 
     def _made_by(self, name: str, version: int, placed: PlacedCell) -> bool:
         return self.history.versions[name][version].placed is placed
@@ -188,7 +225,7 @@ class StepBuilder:
     def _value(self, step: StepName, name: str) -> Value:
         versions = [v for v in self.history.versions.get(name, []) if v.owner == step]
         known = versions or self.history.versions.get(name, [])
-        return known[-1].value if known else frozenset()
+        return known[-1].stored if known else frozenset()
 
     def _metrics(self, cells: list[PlacedCell]) -> tuple[str, ...]:
         names: set[str] = set()

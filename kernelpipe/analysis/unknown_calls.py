@@ -20,8 +20,9 @@ class UnknownCalls(Core):
         self.change(values, deep=True)
         keepers = [o for o in values if o.kind not in ATOMS]
         for o in keepers:
-            o.hold(keepers)
-        o = new(Kind.UNKNOWN, keepers)
+            o.hold(keepers, is_certain=False)
+        o = new(Kind.UNKNOWN)
+        o.hold(keepers, is_certain=False)
         return tainted(frozenset({o}), [values])
 
     def change_out(self, arguments: tuple[Argument, ...]) -> None:

@@ -147,7 +147,7 @@ def _unstorable(placement: Placement, history: History, links: Links) -> Iterabl
         if source.version < 0 or (source.producer, name) in seen:
             continue
         seen.add((source.producer, name))
-        value = history.versions[name][source.version].value
+        value = history.versions[name][source.version].stored
         kinds = {UNSTORABLE_KINDS.get(o.kind) for o in value}
         if len(kinds) == 1 and (what := kinds.pop()) is not None:
             placed = by_index[links.outputs[source.producer][name]]

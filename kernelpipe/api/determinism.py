@@ -11,7 +11,7 @@ from kernelpipe.api.running import RunOptions, find_runs, run
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.result import Result
-from kernelpipe.model.run import Run, RunState, StepRun
+from kernelpipe.model.run import Run, RunState, StepRun, parts_of
 
 if TYPE_CHECKING:
     from kernelpipe.backends.local import Reporter
@@ -59,7 +59,12 @@ def check_determinism(
     path = notebook.path if isinstance(notebook, Pipeline) else notebook
     home = find_runs(path, home=options.get("home")).home
     pairs = zip(first.steps, second.steps, strict=True)
-    found = tuple(each for one, other in pairs for each in _compare(one, other, home))
+    found = tuple(
+        each
+        for one, other in pairs
+        for before, after in zip(parts_of(one), parts_of(other), strict=True)
+        for each in _compare(before, after, home)
+    )
     return DeterminismCheck(first=first, second=second, found=found)
 
 

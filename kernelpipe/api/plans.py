@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kernelpipe.model.plan import Plan
+    from kernelpipe.model.plan import Plan, PlannedItem, PlannedStep
 
 
 def plan_document(plan: "Plan") -> dict[str, object]:
@@ -12,14 +12,24 @@ def plan_document(plan: "Plan") -> dict[str, object]:
         "steps": [
             {
                 "name": step.name,
-                "verdict": step.verdict.value,
-                "reasons": list(step.reasons),
-                "expected_s": step.expected_s,
-                "result": None
-                if step.result is None
-                else {"id": step.result.id, "run_id": step.result.run_id},
+                **_planned(step),
+                "items": None
+                if step.items is None
+                else [{"text": item.text, **_planned(item)} for item in step.items],
             }
             for step in plan.steps
         ],
         "expected_s": plan.expected_s,
+    }
+
+
+def _planned(part: "PlannedStep | PlannedItem") -> dict[str, object]:
+    """Return what is planned for a step, or an item of a loop's step."""
+    return {
+        "verdict": part.verdict.value,
+        "reasons": list(part.reasons),
+        "expected_s": part.expected_s,
+        "result": None
+        if part.result is None
+        else {"id": part.result.id, "run_id": part.result.run_id},
     }

@@ -11,7 +11,7 @@ from kernelpipe.api.operations import PathLike, write_atomically
 from kernelpipe.api.running import find_runs
 from kernelpipe.errors import UsageError, did_you_mean
 from kernelpipe.model.names import StepName
-from kernelpipe.model.run import UNFINISHED, Run, RunState
+from kernelpipe.model.run import UNFINISHED, Run, RunState, StepFacts, StepRun, item_name, parts_of
 
 if TYPE_CHECKING:
     from kernelpipe.runs import RunStore
@@ -27,6 +27,8 @@ class StepLog:
     step: StepName
     attempt: int
     path: Path
+    item: str | None = None
+    """Of a loop's step: what the loop's variable was, as Python ("lr = 0.1")."""
 
 
 def select_runs(
@@ -155,46 +157,71 @@ def find_logs(run: Run, step: str | None = None, *, all_attempts: bool = False) 
 
     Args:
         run: The run.
-        step: Of this step only; None means those that failed, or all if none did.
+        step: Of this step only, or of one item of a loop's step ("train[0]"); None means the steps
+            that failed, or all if none did.
         all_attempts: Earlier attempts, too.
 
     Raises:
-        UsageError: If the run has no such step.
+        UsageError: If the run has no such step, or keeps no log of that item alone.
     """
     names = [each.name for each in run.steps]
-    if step is not None and step not in names:
-        raise UsageError(
-            f"run {run.id} has no step '{step}'",
-            hint=did_you_mean(step, names) or f"its steps are: {', '.join(names)}",
-        )
+    if step is not None:
+        name = step_named(run, step).name
+        if name != step and run.cluster is not None:
+            raise UsageError(
+                f"the items of step '{name}' have one log together on a cluster",
+                hint=f"kernelpipe runs logs {run.id} {name}",
+            )
+        return _logs_of(run, name, part=step, all_attempts=all_attempts)
     failed = [each.name for each in run.steps if each.state is RunState.FAILED]
-    wanted = [step] if step is not None else failed or names
     found: list[StepLog] = []
-    for name in names:
-        if name in wanted:
-            logs = _logs_of(run, name)
-            found += logs if all_attempts else logs[-1:]
+    for name in failed or names:
+        found += _logs_of(run, name, all_attempts=all_attempts)
     return found
 
 
-def find_attempts(run: Run, step: str) -> list[Path]:
-    """Return the directories of the attempts at a step of the run, in order; they may be empty."""
-    position = [each.name for each in run.steps].index(StepName(step))
-    name = f"{position + 1:02d}-{step}"
-    directory = Path(run.directory, "steps", name)
-    found: list[Path] = []
-    while directory.is_dir():
-        found.append(directory)
-        directory = directory.with_name(f"{name}.{len(found) + 1}")
+def step_named(run: Run, name: str) -> StepRun:
+    """Return the step of a run that is called so, or that has an item that is ("train[0]").
+
+    Raises:
+        UsageError: If there is none.
+    """
+    owners = {part.name: step for step in run.steps for part in parts_of(step)}
+    owners |= {step.name: step for step in run.steps}
+    if name not in owners:
+        known = ", ".join(step.name for step in run.steps)
+        raise UsageError(
+            f"run {run.id} has no step '{name}'",
+            hint=did_you_mean(name, owners) or f"its steps are: {known}",
+        )
+    return owners[StepName(name)]
+
+
+def _logs_of(
+    run: Run, step: StepName, *, part: str | None = None, all_attempts: bool
+) -> list[StepLog]:
+    """Return the logs of a step, item after item; ``part`` is that of its items that is meant."""
+    from kernelpipe.runs.attempts import find_attempts  # noqa: PLC0415  # likewise
+
+    position = [each.name for each in run.steps].index(step)
+    facts: StepFacts = json.loads(run.steps[position].facts)
+    items: dict[int | None, str | None] = {None: None}
+    if "items" in facts and run.cluster is None:  # what runs on a cluster has one log per step
+        items = {
+            number: item["text"]
+            for number, item in enumerate(facts["items"])
+            if part in {None, step, item_name(step, number)}
+        }
+    found: list[StepLog] = []
+    for number, text in items.items():
+        directories = find_attempts(Path(run.directory), position, step, item=number)
+        logs = [
+            StepLog(step=step, attempt=attempt, path=directory / "log.txt", item=text)
+            for attempt, directory in enumerate(directories, start=1)
+            if (directory / "log.txt").is_file()
+        ]
+        found += logs if all_attempts else logs[-1:]
     return found
-
-
-def _logs_of(run: Run, step: StepName) -> list[StepLog]:
-    return [
-        StepLog(step=step, attempt=attempt, path=directory / "log.txt")
-        for attempt, directory in enumerate(find_attempts(run, step), start=1)
-        if (directory / "log.txt").is_file()
-    ]
 
 
 def remove_runs(
@@ -207,7 +234,7 @@ def remove_runs(
             be removed.
     """
     for run in runs:
-        if run.state in UNFINISHED:
+        if run.state in UNFINISHED and not (run.cluster or {}).get("is_missing"):
             raise UsageError(
                 f"run {run.id} is still {run.state.value}; nothing was removed",
                 hint="stop it first, or wait until it has ended",

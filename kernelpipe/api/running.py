@@ -146,6 +146,11 @@ def resume(
 
     store = find_runs(Path("notebook.ipynb"), home=options.get("home"))
     before = store.load(reference)
+    if before.cluster is not None:
+        raise UsageError(
+            f"run {before.id} went on a cluster, which continues no runs",
+            hint=f"kernelpipe submit {before.source} starts another",
+        )
     if before.state is RunState.SUCCEEDED:
         raise UsageError(f"run {before.id} succeeded; there is nothing to continue")
     if before.state not in {RunState.FAILED, RunState.CANCELED}:

@@ -4,13 +4,14 @@ Half of the time of that command is loading the analysis. An answer is kept with
 depends on, the notebook's whole text included, and only given again while all of it is the same.
 """
 
-import json
 import os
 import sys
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+
+from kernelpipe import user_cache
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PARTS = ("", "analysis", "api", "cli", "cli/commands", "compiler", "model", "notebook")
@@ -28,10 +29,9 @@ class Answer:
 
 def recall(path: str, form: str) -> Answer | None:
     """Return the answer for the notebook as it is now, None if there is none."""
+    known = user_cache.recall(_name(path, form))
     try:
-        with open(_place(path, form), encoding="utf-8") as file:
-            known = json.load(file)
-        if known["facts"] == _facts(path, form):
+        if known is not None and known["facts"] == _facts(path, form):
             return Answer(**known["answer"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -44,19 +44,13 @@ def remember(path: str, form: str, answer: Answer) -> None:
         facts = _facts(path, form)
         if "import *" in facts[-1]:
             return  # depends on other files, too
-        place = _place(path, form)
-        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
-        draft = f"{place}.{os.getpid()}.tmp"
-        with open(draft, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "answer": asdict(answer)}, file)
-        os.replace(draft, place)
+        user_cache.keep(_name(path, form), {"facts": facts, "answer": asdict(answer)})
 
 
-def _place(path: str, form: str) -> str:
-    """Return the one file for this notebook and form: a new answer replaces the old one."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+def _name(path: str, form: str) -> str:
+    """Return the one name for this notebook and form: a new answer replaces the old one."""
     key = zlib.crc32(os.path.abspath(path).encode("utf-8", "surrogateescape"))
-    return os.path.join(home, "kernelpipe", f"graph-{key:08x}-{form}.json")
+    return f"graph-{key:08x}-{form}"
 
 
 def _facts(path: str, form: str) -> list[str]:

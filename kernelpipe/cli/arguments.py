@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from kernelpipe.errors import UsageError, did_you_mean
@@ -32,7 +33,9 @@ class ArgumentParser(argparse.ArgumentParser):
             UsageError: If they are not what the command takes.
         """
         rest, pairs = self._take_pairs(words)
-        arguments, unknown = self.parse_known_args(rest)
+        # Intermixed: free words may stand on both sides of an option; argparse then forgets "--".
+        take = self.parse_known_args if "--" in rest else self.parse_known_intermixed_args
+        arguments, unknown = take(rest)
         if unknown:
             self._refuse(unknown[0])
         if self._pair_options:
@@ -69,6 +72,16 @@ class ArgumentParser(argparse.ArgumentParser):
             hint=did_you_mean(word.partition("=")[0], options)
             or " ".join(self.format_usage().split()),
         )
+
+
+def add_home(parser: ArgumentParser, *, place: str) -> None:
+    """Declare the option that names a home; without it, it is at ``place``."""
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help=f"where runs are kept (default: .kernelpipe {place})",
+    )
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -16,6 +16,8 @@ def _because(step: PlannedStep) -> tuple[str, str]:
         return "", f"ran in run {step.result.run_id}"
     if step.verdict is Verdict.LEFT_OUT:
         return "", ""
+    if step.verdict is Verdict.FOUND:
+        return "", "; ".join(step.reasons)
     time = "" if step.expected_s is None else f"~{duration(step.expected_s)}"
     return time, "; ".join(step.reasons)
 
@@ -29,6 +31,7 @@ def _summary(plan: Plan) -> str:
         Verdict.MAYBE: "may run",
         Verdict.FOUND: "found",
         Verdict.LEFT_OUT: "left out",
+        Verdict.SKIPPED: "skipped",
     }
     parts = [f"{counts[verdict]} {text}" for verdict, text in words.items() if counts[verdict]]
     if plan.expected_s:

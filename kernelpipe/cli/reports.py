@@ -1,11 +1,21 @@
 """Say in text how a run went."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 
 from kernelpipe.model.location import Location
-from kernelpipe.model.run import CellUsage, Run, RunFacts, RunState, StepFacts, StepRun
-from kernelpipe.runs.wording import counted, duration, number, size, table
+from kernelpipe.model.run import (
+    CellUsage,
+    ClusterFacts,
+    Run,
+    RunFacts,
+    RunState,
+    StepFacts,
+    StepRun,
+    parts_of,
+)
+from kernelpipe.runs.wording import counted, duration, items_summary, number, size, table
 
 _SHOWN_COMMIT = 10
 _MOST_CELLS = 10
@@ -13,16 +23,40 @@ _MOST_CELLS = 10
 
 def describe_run(run: Run) -> str:
     """Return the state of a run, a line per step, its metrics and where its files are."""
-    time = f" in {duration(run.duration_s)}" if run.duration_s is not None else ""
+    took = f" in {duration(run.duration_s)}" if run.duration_s is not None else ""
     reason = f": {run.reason}" if run.reason else ""
-    lines = [f"run {run.id} {run.state.value}{time}{reason}"]
+    lines = [f"run {run.id} {run.state.value}{took}{reason}"]
     lines += table(_without_empty_columns([_step_row(step) for step in run.steps]))
     if run.metrics:
         lines += ["metrics:", *table((m.name, number(m.value)) for m in run.metrics)]
     if run.notebook:
         lines.append(f"executed notebook: {run.notebook}")
-    lines.append(f"run directory: {run.directory}")
+    if run.cluster is not None:
+        lines += _describe_cluster(run.cluster, is_over=run.duration_s is not None)
+    else:
+        lines.append(f"run directory: {run.directory}")
     return "\n".join(lines)
+
+
+def _describe_cluster(cluster: ClusterFacts, *, is_over: bool) -> list[str]:
+    """Return where a run on a cluster is, and as of when this is known if it is not current."""
+    names = [f"cluster: {cluster.get('host') or 'of the current context'}"]
+    if cluster.get("namespace"):
+        names.append(f"namespace {cluster['namespace']}")
+    if "run_id" in cluster:
+        names.append(f"run {cluster['run_id']}")
+    lines = [", ".join(names)]
+    if cluster.get("page"):
+        lines.append(f"page: {cluster['page']}")
+    if "problem" in cluster and not is_over:
+        since = f"as of {local_time(cluster['as_of'])}" if "as_of" in cluster else "not known yet"
+        lines.append(f"{since}: {cluster['problem']}")
+    return lines
+
+
+def local_time(seconds: float) -> str:
+    """Return a time, given in seconds since the epoch, as clocks here show it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def describe_origin(run: Run) -> str:
@@ -36,6 +70,8 @@ def describe_origin(run: Run) -> str:
         parts.append(f"git commit {facts['git_commit'][:_SHOWN_COMMIT]}{changes}")
     if "resumes" in facts:
         parts.append(f"continues run {facts['resumes']}")
+    if (schedule := facts.get("cluster", {}).get("schedule")) is not None:
+        parts.append(f"started by schedule '{schedule}'")
     if "batch" in facts:
         point = f"point {facts['point']} of " if "point" in facts else ""
         parts.append(f"{point}batch {facts['batch']}")
@@ -60,10 +96,10 @@ def describe_parameters(run: Run) -> str:
 def describe_cells(run: Run) -> str:
     """Return the cells that took longest in this run, "" if nothing is known about cells."""
     cells: list[tuple[str, CellUsage]] = []
-    for step in run.steps:
-        facts: StepFacts = json.loads(step.facts)
-        if not step.is_cached:
-            cells += [(step.name, usage) for usage in facts.get("cells", ())]
+    for part in (part for step in run.steps for part in parts_of(step)):
+        facts: StepFacts = json.loads(part.facts)
+        if not part.is_cached:
+            cells += [(part.name, usage) for usage in facts.get("cells", ())]
     cells.sort(key=lambda entry: -entry[1]["wall_s"])
     rows = [
         (
@@ -76,6 +112,16 @@ def describe_cells(run: Run) -> str:
         for name, usage in cells[:_MOST_CELLS]
     ]
     return "\n".join(["slowest cells:", *table(_without_empty_columns(rows))]) if rows else ""
+
+
+def describe_items(run: Run) -> str:
+    """Return a line per item of the steps that run once per item, "" if there are none."""
+    rows = []
+    for step in run.steps:
+        facts: StepFacts = json.loads(step.facts)
+        for item, part in zip(facts.get("items", ()), parts_of(step), strict=False):
+            rows.append((part.name, item["text"], *_step_row(part)[1:]))
+    return "\n".join(["items:", *table(_without_empty_columns(rows))]) if rows else ""
 
 
 def describe_failures(run: Run) -> str:
@@ -92,9 +138,13 @@ def _describe_failure(step: StepRun, run: Run) -> str:
         line=error.line if error else None,
     )
     what = f"{error.ename}: {error.evalue}" if error else step.reason or "it ended early"
+    if run.cluster is not None:
+        what = step.reason or what
     text = f"{place}: error[KP501]: step '{step.name}' failed: {what}"
     if step.notebook:
         text += f"\n  hint: its outputs so far are in {step.notebook}"
+    elif run.cluster is not None:
+        text += f"\n  hint: its log: kernelpipe runs logs {run.id} {step.name}"
     return text
 
 
@@ -112,10 +162,27 @@ def describe_runs(runs: Sequence[Run], *, show_time: Callable[[float], str]) -> 
             show_time(run.started_at),
             duration(run.duration_s),
             run.pipeline,
+            *((_where(run, show_time),) if any(each.cluster for each in runs) else ()),
         )
         for run in runs
     ]
-    return "\n".join(table([("RUN", "STATE", "STARTED", "TIME", "PIPELINE"), *rows], indent=""))
+    heads = ("RUN", "STATE", "STARTED", "TIME", "PIPELINE", "WHERE")[: len(rows[0])]
+    return "\n".join(table([heads, *rows], indent=""))
+
+
+def _where(run: Run, show_time: Callable[[float], str]) -> str:
+    """Return where a run goes on; if its state is an old one, as of when."""
+    cluster = run.cluster
+    if cluster is None:
+        return "here"
+    host = cluster.get("host", "").partition("://")[2] or cluster.get("host") or "cluster"
+    if "problem" not in cluster or run.duration_s is not None:
+        return host
+    return (
+        f"{host}, as of {show_time(cluster['as_of'])}"
+        if "as_of" in cluster
+        else f"{host}, not asked yet"
+    )
 
 
 def _step_row(step: StepRun) -> tuple[str, ...]:
@@ -123,6 +190,8 @@ def _step_row(step: StepRun) -> tuple[str, ...]:
     reason = step.reason or ""
     if step.is_cached and "made_in" in facts:
         reason = f"ran in run {facts['made_in']}"
+    if "items" in facts:
+        reason = "; ".join(part for part in (items_summary(facts["items"]), reason) if part)
     attempts = facts.get("attempts", 1)
     return (
         step.name,

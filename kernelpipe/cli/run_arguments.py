@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelpipe.cli.arguments import ArgumentParser, duration_s, one_of, positive_integer
+from kernelpipe.cli.arguments import ArgumentParser, add_home, duration_s, one_of, positive_integer
 from kernelpipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def add_running(parser: ArgumentParser, *, has_notify: bool = True) -> None:
         metavar="N",
         help="how many steps may run at the same time (default: one per processor, at least 2)",
     )
-    parser.add_argument(
-        "--home", type=Path, metavar="DIR", help="where runs are kept (default: .kernelpipe)"
-    )
+    add_home(parser, place="beside the notebook")
     parser.add_argument(
         "--timeout",
         type=duration_s,

@@ -8,6 +8,7 @@ from kernelpipe.compiler.conditions import (
 )
 from kernelpipe.compiler.differences import differences
 from kernelpipe.compiler.fingerprints import (
+    FOREACH,
     CodePart,
     Fingerprint,
     Statement,
@@ -17,12 +18,14 @@ from kernelpipe.compiler.fingerprints import (
 from kernelpipe.compiler.lowering import lower
 from kernelpipe.compiler.parameters import check_parameters, parse_parameters
 from kernelpipe.compiler.scalars import parse_value, parse_yaml
-from kernelpipe.compiler.task import Task, TaskInput, TaskOutput
+from kernelpipe.compiler.task import Item, Task, TaskInput, TaskOutput
 
 __all__ = [
+    "FOREACH",
     "CodePart",
     "Conditions",
     "Fingerprint",
+    "Item",
     "Statement",
     "Task",
     "TaskInput",

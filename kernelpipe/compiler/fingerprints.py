@@ -9,10 +9,11 @@ from kernelpipe.compiler.setup_slice import setup_of
 from kernelpipe.compiler.statements import Unit, units_of
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.names import StepName
-from kernelpipe.model.settings import StepSettings
 from kernelpipe.runtime.notebook import given_values, python_text
 
 SETUP = "setup"
+FOREACH = "foreach"
+"""The name under which the item that a step's cells run for is among the settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class _Fingerprinter:
         self.task = task
         self.document: Mapping[str, Any] = json.loads(task.document)
         self.parameters: list[Mapping[str, Any]] = self.document["parameters"]
+        self.unread: frozenset[str] = frozenset()
         self.injected = given_values(self.parameters, given)
         self.cells: list[Mapping[str, Any]] = self.document["setup"]
         self.setup = setup_of(
@@ -126,16 +128,25 @@ class _Fingerprinter:
             (entry, units_of(entry["source"]))
             for entry in [*self.document["cells"], *self.document["tests"]]
         ]
+        if task.item is not None:
+            self._leave_out(task.item.loop.parameter)
+
+    def _leave_out(self, items: str) -> None:
+        """Leave out the list of a loop unless code may read more of it than the item."""
+        own = [unit for _, units in self.own for unit in units]
+        if not self.setup.may_read(own, items):
+            self.unread = frozenset({items})
+            self.parameters = [entry for entry in self.parameters if entry["name"] != items]
 
     def fingerprint(self) -> Fingerprint:
         own = [unit for _, units in self.own for unit in units]
         used = self.setup.used_by(own, self._further_names())
         units = [*own, *(self.setup.units[i][1].unit for i in used.positions)]
         return Fingerprint(
-            step=self.task.step,
+            step=self.task.public_step,
             code=(*self._setup_parts(sorted(used.positions)), *self._own_parts()),
             parameters=tuple(sorted(self._parameter_values())),
-            settings=tuple(sorted(_settings(self.task.settings))),
+            settings=tuple(sorted(_settings(self.task))),
             modules=tuple(sorted({name for unit in units for name in unit.modules})),
             inputs=tuple((f"{i.step}/{i.port}", i.names) for i in self.task.inputs),
             outputs=tuple(sorted((o.port, o.names) for o in self.task.outputs)),
@@ -168,7 +179,7 @@ class _Fingerprinter:
         names.update(entry["name"] for entry in self.parameters)
         names.update(*(port.names for port in self.task.inputs))
         names.update(*(port.names for port in self.task.outputs))
-        return names
+        return names - self.unread
 
     def _setup_parts(self, positions: Iterable[int]) -> Iterator[CodePart]:
         statements: dict[int, list[Statement]] = {}
@@ -212,8 +223,9 @@ def _default_text(entry: Mapping[str, Any]) -> str:
     return python_text(tuple(default) if entry.get("tuple") else default)
 
 
-def _settings(settings: StepSettings) -> Iterator[tuple[str, str]]:
+def _settings(task: Task) -> Iterator[tuple[str, str]]:
     """Yield the settings that may change what a step computes."""
+    settings = task.settings
     if settings.image is not None:
         yield "image", settings.image
     for variable in settings.env:
@@ -222,5 +234,7 @@ def _settings(settings: StepSettings) -> Iterator[tuple[str, str]]:
         yield f"secret:{secret.env}", f"{secret.secret}:{secret.key}"
     for config_map in settings.config_maps:
         yield f"config-map:{config_map.env}", f"{config_map.config_map}:{config_map.key}"
-    if settings.foreach is not None:
-        yield "foreach", f"{settings.foreach.name} in {settings.foreach.items}"
+    if task.item is not None:
+        yield FOREACH, f"{task.item.text} ({task.item.repeats})"
+    elif settings.foreach is not None:
+        yield FOREACH, f"{settings.foreach.name} in {settings.foreach.items}"

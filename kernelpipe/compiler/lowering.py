@@ -82,12 +82,13 @@ def _port_name(name: str, taken: set[str]) -> str:
 
 def parameters_cells(pipeline: Pipeline) -> dict[int, ParametersCell]:
     """Return every parameters cell that some step runs, by cell index."""
-    return {
-        setup.cell.index: _read(setup, pipeline.parameters)
+    found = {
+        setup.cell.index: setup
         for step in pipeline.steps
         for setup in step.setup
         if setup.cell.role is CellRole.PARAMETERS
     }
+    return {index: _read(setup, pipeline.parameters) for index, setup in found.items()}
 
 
 def _read(setup: SetupCell, parameters: Iterable[Parameter]) -> ParametersCell:
@@ -138,6 +139,8 @@ def _lower_step(
         modules=step.modules,
         settings=step.settings,
         setup_names=step.setup_names,
+        gate=step.gate,
+        loop=step.loop,
     )
 
 

@@ -103,6 +103,16 @@ class Setup:
             # Code that is not there to be read may use anything.
             waiting.extend(range(len(self.units)))
 
+    def may_read(self, own: Sequence[Unit], name: str) -> bool:
+        """Tell whether a step, or anything in its setup, may read a name.
+
+        Args:
+            own: The statements of the step's own cells and tests.
+            name: Of a parameter; the statement that gives it its default does not count.
+        """
+        is_mentioned = name in self._mentioned or name in mentioned(own)
+        return is_mentioned or self._is_hidden(own, range(len(self.units)))
+
     def _want(self, names: Iterable[str], waiting: list[int]) -> None:
         for name in names:
             waiting.extend(self._wanted_by.get(name, ()))

@@ -1,10 +1,12 @@
 """A step lowered to something a backend can run."""
 
+import json
 from dataclasses import dataclass
 
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import ArtifactKind
+from kernelpipe.model.pipeline import ArtifactKind, Gate, Loop
 from kernelpipe.model.settings import StepSettings
+from kernelpipe.runtime.notebook import python_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,30 @@ class TaskOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One item of the list that a step runs over."""
+
+    step: StepName
+    """The step; the task of the item has a name of its own."""
+    number: int
+    """Its place in the list, from zero."""
+    loop: Loop
+    value: str
+    """JSON text."""
+    repeats: int = 0
+    """How many items before it are equal: each runs, as in a loop."""
+
+    @property
+    def text(self) -> str:
+        """What the loop's variable is, as Python: "lr = 0.1"."""
+        return f"{self.loop.variable} = {python_text(json.loads(self.value))}"
+
+    def binding(self) -> dict[str, object]:
+        """Return the loop's variable -> its value."""
+        return {self.loop.variable: json.loads(self.value)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A step with everything that running it takes.
 
@@ -50,3 +76,18 @@ class Task:
     settings: StepSettings
     setup_names: tuple[str, ...] = ()
     """What the step is known to use of its setup (see ``model.pipeline.Step``)."""
+    gate: Gate | None = None
+    """What decides whether the step runs; it is no part of what determines the result."""
+    loop: Loop | None = None
+    item: Item | None = None
+    """The item that a backend runs the step's cells for, when each has a task of its own."""
+
+    @property
+    def public_step(self) -> StepName:
+        """The step of the pipeline, which an item's task is a part of."""
+        return self.step if self.item is None else self.item.step
+
+    @property
+    def is_exit(self) -> bool:
+        """Tell whether it runs when all other tasks have ended, whatever happened."""
+        return self.settings.on_exit is True

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kernelpipe.model.diagnostic import Diagnostic, Severity
+from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell
 from kernelpipe.model.settings import PipelineSettings, StepSettings
@@ -99,6 +100,14 @@ class FileTie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileRead:
+    """A cell reads a file that no cell writes; ``path`` is as the notebook writes it."""
+
+    path: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupCell:
     """A cell that runs at the start of a step, in notebook order.
 
@@ -108,6 +117,32 @@ class SetupCell:
 
     cell: Cell
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What decides whether a step runs; closed, the step and all that comes after it is SKIPPED.
+
+    ``expression`` is Python over ``metrics``, (name, step that reports it), and ``parameters``;
+    both are sorted. Every step that reports one has finished before the gate is looked at.
+    """
+
+    expression: str
+    metrics: tuple[tuple[str, StepName], ...]
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A step runs once per item of the list ``parameter``, with the item as ``variable``.
+
+    Later steps see, for each name that it hands on, the list of what the items gave.
+    """
+
+    variable: str
+    parameter: str
+    is_ordered: bool = False
+    """The items write one file: where they share a file system, each waits for the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +175,22 @@ class Step:
     modules: tuple[str, ...] = ()
     """Full dotted names of the modules that the step's code and setup import."""
     settings: StepSettings = field(default_factory=StepSettings)
+    gate: Gate | None = None
+    """Of ``when:``; None if the step always runs."""
+    loop: Loop | None = None
+    """Of ``foreach:``; None if the step runs once."""
+
+    @property
+    def is_exit(self) -> bool:
+        """Tell whether it runs when all other steps have ended, whatever happened."""
+        return self.settings.on_exit is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """A linked notebook; ``steps`` are in order of first appearance, which is a valid order to run.
+
+    The on-exit step, if there is one, is the last; no edge and no tie leads to it or from it.
 
     ``edges`` are sorted by (producer, consumer, kind); ``parameters`` are in notebook order.
     ``diagnostics`` holds every finding so far; the pipeline can run only if none is an error.
@@ -159,6 +205,8 @@ class Pipeline:
     edges: tuple[Edge, ...]
     file_ties: tuple[FileTie, ...] = ()
     """Steps that files tie in notebook order; each is an order edge, too, unless data flows."""
+    file_reads: tuple[FileRead, ...] = ()
+    """Files from outside, each once, in notebook order."""
     skipped: tuple[int, ...] = ()
     """Indexes of ``skip`` cells."""
     diagnostics: tuple[Diagnostic, ...] = ()

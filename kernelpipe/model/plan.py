@@ -14,9 +14,25 @@ class Verdict(Enum):
     FOUND = "found"
     """Its stored result is used."""
     MAYBE = "maybe"
-    """It runs unless the steps before it give what they gave last time."""
+    """It runs unless the steps before it give what they gave last time, or close a gate."""
     LEFT_OUT = "left out"
     """The request asks for other steps only."""
+    SKIPPED = "skipped"
+    """Its gate is closed, or that of a step before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedItem:
+    """One item of a loop's step; ``text`` is the loop's variable as Python ("lr = 0.1").
+
+    The other fields are those of :class:`PlannedStep`.
+    """
+
+    text: str
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    expected_s: float | None = None
+    result: Result | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +40,7 @@ class PlannedStep:
     """One step; ``reasons`` says why it would run (or how it was found), in the user's words.
 
     ``expected_s`` is how long it took last time, None if it never ran; ``result`` is what is used
-    when it is FOUND.
+    when it is FOUND. ``items`` are those of a loop's step that takes part, in order, else None.
     """
 
     name: StepName
@@ -32,6 +48,7 @@ class PlannedStep:
     reasons: tuple[str, ...] = ()
     expected_s: float | None = None
     result: Result | None = None
+    items: tuple[PlannedItem, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

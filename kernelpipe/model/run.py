@@ -1,8 +1,9 @@
 """What came back from running a pipeline."""
 
+import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from kernelpipe.model.names import RunId, StepName
 
@@ -35,6 +36,25 @@ class CellUsage(TypedDict):
     peak_bytes: int | None
 
 
+class ItemFacts(TypedDict):
+    """What is recorded about one item of a loop's step."""
+
+    text: str
+    """What the loop's variable was, as Python: "lr = 0.1"."""
+    state: str
+    """A `RunState`'s value."""
+    reason: str | None
+    """Why it did not run, failed or was stopped, in the user's words."""
+    is_cached: bool
+    duration_s: float | None
+    notebook: str | None
+    """Absolute path of its executed notebook, None until it exists."""
+    error: NotRequired[dict[str, object]]
+    """The fields of a `StepError`, of an item that failed."""
+    facts: NotRequired["StepFacts"]
+    """What is recorded about it as about a step that runs once."""
+
+
 class StepFacts(TypedDict, total=False):
     """What is recorded about a step besides its state; every entry may be missing."""
 
@@ -54,7 +74,7 @@ class StepFacts(TypedDict, total=False):
     cells: list[CellUsage]
     metrics: dict[str, float]
     series: dict[str, list[float]]
-    """Metrics over time: metric name -> values in order."""
+    """Metrics over time, or over the items of a loop: metric name -> values in order."""
     values: list[dict[str, object]]
     """Per value file: port, digest in the store, bytes."""
     reads: list[list[str | None]]
@@ -62,6 +82,41 @@ class StepFacts(TypedDict, total=False):
     writes: list[list[str | None]]
     engine: str
     """What executed it: "forked" or "kernel"."""
+    items: list[ItemFacts]
+    """Of a loop's step: its items in order."""
+
+
+class ClusterFacts(TypedDict, total=False):
+    """Where a run goes on that is not of this machine; never how to log in there.
+
+    ``as_of`` and ``submitted_at`` are seconds since the epoch.
+    """
+
+    host: str
+    """Address of the API, "" for the one that is found without an address."""
+    namespace: str
+    experiment: str
+    """Name of the experiment."""
+    experiment_id: str
+    token: str
+    """What the description of the run on the cluster ends with, whatever became of its id."""
+    submitted_at: float
+    run_id: str
+    """On the cluster; missing as long as it is not known whether the cluster has it."""
+    page: str
+    """Address of its page, "" where none is known."""
+    as_of: float
+    """When the cluster told last how the run is."""
+    problem: str
+    """Why it could not be asked since then."""
+    is_missing: bool
+    """Whether the problem is that the cluster has no such run."""
+    schedule: str
+    """Name of the schedule that started it."""
+    items: dict[str, list[str]]
+    """Of steps that run once per item: step -> each item as Python ("lr = 0.1"), in order."""
+    merged: dict[str, list[str]]
+    """Of a workflow whose tasks hold several steps: task on the cluster -> its steps in order."""
 
 
 class RunFacts(TypedDict, total=False):
@@ -83,6 +138,8 @@ class RunFacts(TypedDict, total=False):
     """Id of its batch."""
     point: int
     """Its place in the batch, from zero."""
+    cluster: ClusterFacts
+    """Of a run on a cluster."""
     options: dict[str, object]
     """The request, so that it can be continued: see ``backends.local.RunRequest``."""
 
@@ -111,6 +168,34 @@ class StepRun:
     error: StepError | None = None
     facts: str = "{}"
     """JSON text of an object, see :class:`StepFacts`."""
+
+
+def parts_of(step: StepRun) -> tuple[StepRun, ...]:
+    """Return what was carried out for a step: each item of a loop's step, else the step itself.
+
+    The names of items are those of :func:`item_name`.
+    """
+    facts: StepFacts = json.loads(step.facts)
+    if "items" not in facts:
+        return (step,)
+    return tuple(
+        StepRun(
+            name=item_name(step.name, number),
+            state=RunState(item["state"]),
+            reason=item["reason"],
+            is_cached=item["is_cached"],
+            duration_s=item["duration_s"],
+            notebook=item["notebook"],
+            error=StepError(**item["error"]) if "error" in item else None,  # type: ignore[arg-type]  # JSON
+            facts=json.dumps(item.get("facts", {})),
+        )
+        for number, item in enumerate(facts["items"])
+    )
+
+
+def item_name(step: StepName, number: int) -> StepName:
+    """Return the name of one item (from zero) of a loop's step: "train[0]"."""
+    return StepName(f"{step}[{number}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +230,9 @@ class Run:
     """Why it failed or was stopped when no step says so, in the user's words."""
     facts: str = "{}"
     """JSON text of an object, see :class:`RunFacts`."""
+
+    @property
+    def cluster(self) -> ClusterFacts | None:
+        """Where it goes on, None if that is this machine."""
+        facts: RunFacts = json.loads(self.facts)
+        return facts.get("cluster")

@@ -206,13 +206,23 @@ class TimeToLive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPlace:
+    """Where a notebook is to be submitted: the address of the API, and the user's namespace."""
+
+    host: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
     """Settings of the whole notebook, from its metadata (``kernelpipe`` or ``kubeflow_notebook``).
 
     ``step_defaults`` apply to each step that does not set the same thing itself. ``deadline_s`` is
     how long a whole run may take, ``parallelism`` how many of its steps may run at the same time,
-    ``service_account`` the Kubernetes account its pods run as. ``other`` holds every further
-    metadata entry, sorted by key, so that backends can report what they ignore.
+    ``service_account`` the Kubernetes account its pods run as, ``cluster`` where it is submitted to
+    unless something else is asked for, ``merge`` whether linear chains of steps share a pod there.
+    ``other`` holds every further metadata entry, sorted by key, so that backends can report what
+    they ignore.
     """
 
     name: str | None = None
@@ -224,4 +234,6 @@ class PipelineSettings:
     deadline_s: int | None = None
     parallelism: int | None = None
     service_account: str | None = None
+    cluster: ClusterPlace | None = None
+    merge: bool | None = None
     other: tuple[MetadataEntry, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from kernelpipe.model.settings import TimeToLive, Workspace
+from kernelpipe.model.settings import ClusterPlace, TimeToLive, Workspace
 from kernelpipe.notebook import values
 from kernelpipe.notebook.json_values import JsonValue
 from kernelpipe.notebook.settings_metadata import read_access_modes, read_storage_class
@@ -45,11 +45,22 @@ def _service_account(value: JsonValue) -> str | None:
     return value.name(values.SECRET_NAME, "a service account")
 
 
+def _cluster(value: JsonValue) -> ClusterPlace | None:
+    found = {key: entry.text() for key, entry in value.entries(("host", "namespace")).items()}
+    return ClusterPlace(**found) if any(found.values()) else None
+
+
+def _merge(value: JsonValue) -> bool | None:
+    return value.truth()
+
+
 PIPELINE_KEYS: Final[Mapping[str, tuple[str, Callable[[JsonValue], object]]]] = {
     "workspace": ("workspace", _workspace),
     "ttl": ("ttl", _ttl),
     "deadline": ("deadline_s", _deadline),
     "parallelism": ("parallelism", _parallelism),
+    "cluster": ("cluster", _cluster),
     "service_account": ("service_account", _service_account),
+    "merge": ("merge", _merge),
 }
 """Key in the metadata -> field of ``PipelineSettings`` and the reader of its value."""

@@ -1,8 +1,7 @@
 """The tags that set something of a step: each value is parsed here, once."""
 
-import ast
+import keyword
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Final
@@ -16,6 +15,7 @@ from kernelpipe.model.settings import (
     StepSettings,
 )
 from kernelpipe.notebook import rules, values
+from kernelpipe.runtime.gates import GateSyntaxError, names_in
 
 _LEAST_MEMORY: Final = 1 << 20
 _SWITCHES: Final = {"on": True, "enabled": True, "off": False, "disabled": False}
@@ -24,7 +24,6 @@ _NEAR_SWITCHES: Final = {
     "false": "off", "no": "off", "0": "off", "disable": "off",
 }  # fmt: skip
 _MEMORY_HINTS: Final = re.compile(r"([0-9.]+) ?([kmgtp])?(?:i?b)?", re.IGNORECASE)
-_FOREACH: Final = re.compile(r"([A-Za-z_]\w*)\s+in\s+([A-Za-z_]\w*)")
 _KEYS: Final = {
     "limits": "resource",
     "config_maps": "env",
@@ -222,7 +221,7 @@ def _register(value: str) -> StepSettings | Fault:
         near = re.sub(r"[^\w.-]+", "-", name).strip("-")
         hint = f"did you mean 'register:{near}{colon}{variable}'?" if near else _form("register")
         return Fault(rule=rules.REGISTER, message=f"'{name}' cannot name a model", hint=hint)
-    if colon and not variable.isidentifier():
+    if colon and not _is_variable(variable):
         return Fault(
             rule=rules.REGISTER, message=f"'{variable}' is no variable", hint=_form("register")
         )
@@ -297,23 +296,31 @@ def _annotation(value: str) -> StepSettings | Fault:
 
 def _when(value: str) -> StepSettings | Fault:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(value.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        names_in(value)
+    except GateSyntaxError as error:
         return Fault(
-            rule=rules.WHEN, message=f"'{value}' is no Python expression", hint=_form("when")
+            rule=rules.WHEN,
+            message=str(error),
+            hint=f"{_form('when')}: comparisons, and, or, not, in and arithmetic over metrics,"
+            " parameters and plain values",
         )
     return StepSettings(when=value.strip())
 
 
 def _foreach(value: str) -> StepSettings | Fault:
-    found = _FOREACH.fullmatch(value.strip())
-    if found is None:
-        return Fault(
-            rule=rules.FOREACH, message="it needs a variable and a list", hint=_form("foreach")
-        )
-    return StepSettings(foreach=Foreach(name=found[1], items=found[2]))
+    match value.split():
+        case [name, "in", items]:
+            wrong = next((text for text in (name, items) if not _is_variable(text)), None)
+            message = f"'{wrong}' cannot name a variable"
+            if wrong is None:
+                return StepSettings(foreach=Foreach(name=name, items=items))
+        case _:
+            message = "it needs a variable and a list"
+    return Fault(rule=rules.FOREACH, message=message, hint=_form("foreach"))
+
+
+def _is_variable(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def _form(name: str) -> str:

@@ -7,6 +7,9 @@ from kernelpipe.model.notebook import CellRole
 from kernelpipe.notebook.tags import CellTags
 
 SETUP_ROLES: Final = frozenset({CellRole.IMPORTS, CellRole.FUNCTIONS, CellRole.PARAMETERS})
+_INJECTED: Final = "injected-parameters"
+"""What papermill tags the cell with that it adds: its values are parameters that may be given anew,
+and gates and loops ask for them before anything runs."""
 
 
 @dataclass(slots=True)
@@ -23,6 +26,8 @@ class Walk:
             return tags.role
         is_tagged = bool(tags.step) or tags.is_continued
         role = tags.role or (CellRole.STEP if is_tagged else self.above)
+        if tags.role is None and role in SETUP_ROLES and _INJECTED in tags.foreign:
+            role = CellRole.PARAMETERS
         if tags.step:
             self.has_step = True
         if role is CellRole.PARAMETERS:

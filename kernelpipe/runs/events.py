@@ -16,6 +16,7 @@ EVENTS = "events.jsonl"
 * ``cell_started``, ``cell_finished``: ``step``, ``cell``. A cell that fails finishes, too.
 * ``step_finished``: ``step``, ``state``, ``cached``, ``reason``, ``duration_s``, ``facts`` (some
   of ``model.run.StepFacts``) and ``error``: null or {"cell_index", "line", "ename", "evalue"}.
+  A step that runs once per item starts and finishes once; its cells start and finish once per item.
 * ``message``: ``text``.
 * ``run_finished``: ``state``, ``reason``.
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelpipe.errors import RunError
-from kernelpipe.model.run import UNFINISHED, Run, RunState, StepFacts
+from kernelpipe.model.run import UNFINISHED, Run, RunState, StepFacts, parts_of
 from kernelpipe.runs.database import INDEX, shared_index
 from kernelpipe.runs.results import TEMPORARY, VALUES
 from kernelpipe.runs.store import RunStore
@@ -178,14 +178,14 @@ def _garbage(
 def _needs(store: RunStore) -> _Needs:
     """Return what kept runs need.
 
-    A run that is going needs what it made and found, some of which is not recorded yet. One that
-    did not succeed can be resumed, unless that has been done, and one whose values wait to be
+    A run that is going here needs what it made and found, some of which is not recorded yet. One
+    that did not succeed can be resumed, unless that has been done, and one whose values wait to be
     delivered is not done with them: they need what their steps made. Others have what they need in
     their directories.
     """
     runs = store.list_runs()
     resumed = {json.loads(run.facts).get("resumes") for run in runs}
-    going = [run for run in runs if run.state in UNFINISHED]
+    going = [run for run in runs if run.state in UNFINISHED and run.cluster is None]
     needy = [
         run
         for run in runs
@@ -202,9 +202,10 @@ def _needs(store: RunStore) -> _Needs:
 
 def _results_of(run: Run) -> Iterator[str]:
     for step in run.steps:
-        facts: StepFacts = json.loads(step.facts)
-        if "result" in facts:
-            yield facts["result"]
+        for part in parts_of(step):
+            facts: StepFacts = json.loads(part.facts)
+            if "result" in facts:
+                yield facts["result"]
 
 
 def _read(opened: "sqlite3.Connection") -> tuple[_Stored, ...]:

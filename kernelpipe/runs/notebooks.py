@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelpipe.errors import NotebookReadError
-from kernelpipe.model.run import Run
+from kernelpipe.model.run import Run, parts_of
 from kernelpipe.notebook.document import joined, read_document
 
 SNAPSHOT = "source.ipynb"
@@ -54,7 +54,7 @@ def read_cells(run: Run) -> tuple[RecordedCell, ...] | None:
 
 def _cells_of_steps(run: Run) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the cells that steps executed under their indexes in the source notebook."""
-    for step in run.steps:
+    for step in (part for each in run.steps for part in parts_of(each)):
         for cell in (_read(Path(step.notebook)) or ()) if step.notebook else ():
             own = cell["metadata"].get("kernelpipe") if isinstance(cell["metadata"], dict) else None
             index = own.get("cell") if isinstance(own, dict) else None

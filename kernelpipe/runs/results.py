@@ -135,6 +135,10 @@ class ResultStore:
         found = self._select("source = ? AND step = ? ORDER BY sequence DESC LIMIT 1", source, step)
         return next(iter(found), None)
 
+    def of_step(self, source: str, step: StepName) -> tuple[Result, ...]:
+        """Return all that this step of this notebook ever gave, the last first."""
+        return self._select("source = ? AND step = ? ORDER BY sequence DESC", source, step)
+
     def flush(self) -> None:
         """Write down which objects were seen to be intact, so that they need not be read again."""
         self._intact.flush()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Metric, Run, RunState, StepError, StepRun
+from kernelpipe.model.run import Metric, Run, RunState, StepError, StepFacts, StepRun
 from kernelpipe.runs.owner import Owner
 
 if TYPE_CHECKING:
@@ -102,6 +102,23 @@ def update_run(  # noqa: PLR0913 - the columns that change
     )
 
 
+def update_owner(opened: "sqlite3.Connection", run_id: RunId, owner: Owner) -> None:
+    """Replace the owner of a run."""
+    opened.execute(
+        "UPDATE runs SET owner_host = ?, owner_boot = ?, owner_pid = ?, owner_start = ?"
+        " WHERE id = ?",
+        (owner.host, owner.boot, owner.pid, owner.start, run_id),
+    )
+
+
+def update_facts(opened: "sqlite3.Connection", run_id: RunId, facts: str) -> None:
+    """Add ``facts`` (JSON text of an object; null removes) to those that a run has."""
+    opened.execute(
+        "UPDATE runs SET facts = json_patch(facts, ?) WHERE id = ?",
+        (facts, run_id),
+    )
+
+
 def select_runs(
     opened: "sqlite3.Connection",
     directory_of: Callable[[RunId], Path],
@@ -185,7 +202,7 @@ def _step(values: list[object], directory: Path) -> StepRun:
         duration_s=_number(duration_s),
         notebook=_absolute(notebook, directory),
         error=None if error is None else StepError(**json.loads(str(error))),
-        facts=str(facts),
+        facts=_with_notebooks(str(facts), lambda path: _absolute(path, directory)),
     )
 
 
@@ -198,8 +215,18 @@ def _step_values(step: StepRun, directory: Path) -> tuple[object, ...]:
         step.duration_s,
         relative(step.notebook, directory),
         None if step.error is None else json.dumps(asdict(step.error)),
-        step.facts,
+        _with_notebooks(step.facts, lambda path: relative(path, directory)),
     )
+
+
+def _with_notebooks(text: str, change: Callable[[str | None], str | None]) -> str:
+    """Return a step's facts with the paths of the notebooks of its items changed."""
+    if '"items"' not in text:
+        return text
+    facts: StepFacts = json.loads(text)
+    for item in facts.get("items", ()):
+        item["notebook"] = change(item["notebook"])
+    return json.dumps(facts)
 
 
 def _metrics_text(metrics: tuple[Metric, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from kernelpipe.model.run import ItemFacts, RunState
+
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
@@ -54,6 +56,16 @@ def number(value: float) -> str:
 def counted(count: int, noun: str) -> str:
     """Return for example "1 step" or "3 steps"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def items_summary(items: Sequence[ItemFacts]) -> str:
+    """Return how many items a loop's step has, and how many of them were found or failed."""
+    kinds = {
+        "found": sum(item["is_cached"] for item in items),
+        "failed": sum(item["state"] == RunState.FAILED.value for item in items),
+    }
+    told = [f"{count} {kind}" for kind, count in kinds.items() if count]
+    return ", ".join([counted(len(items), "item"), *told])
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,14 @@ from .values import dump_group, load_group
 
 if TYPE_CHECKING:
     from .touched import Recording
+
+
+class ItemError(Exception):
+    """What the items of a loop gave cannot be lists of the same values."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a traceback through our own code."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass
@@ -64,10 +72,11 @@ def begin(step_directory: str, runtime_directory: str | None = None) -> None:
     directory = Path(step_directory)
     namespace = sys._getframe(1).f_globals  # noqa: SLF001 - the cell's own, whatever runs it
     document = json.loads((directory / "document.json").read_text(encoding="utf-8"))
+    call = json.loads((directory / "call.json").read_text(encoding="utf-8"))
     step = Step(
         document=document,
-        call=json.loads((directory / "call.json").read_text(encoding="utf-8")),
-        links=Links(namespace, step=document["step"]),
+        call=call,
+        links=Links(namespace, step=_part_name(document["step"], call)),
         baseline=Baseline.now(),
         before=dict(namespace),
     )
@@ -78,11 +87,23 @@ def begin(step_directory: str, runtime_directory: str | None = None) -> None:
         step.recording = Recording(step.call, namespace, runtime_directory or "")
 
 
+def _part_name(step: str, call: Mapping[str, Any]) -> str:
+    """Return what tells a step's classes from those of others: each item of a loop has its own.
+
+    It is made of the item's value, not of its place in the list: results move with the items.
+    """
+    if "bind" not in call:
+        return step
+    item = json.dumps(call["bind"], sort_keys=True)
+    return f"{step}:{item}:{call.get('repeats', 0)}"
+
+
 def load() -> None:
     """Bind the step's inputs, or what was kept within the step; called after setup.
 
     Raises:
         ValueFileError: If an input is damaged or does not load.
+        ItemError: If what a loop gave cannot be lists.
     """
     (step,) = _current
     namespace = step.links.namespace
@@ -96,12 +117,55 @@ def load() -> None:
             with step.unrecorded():
                 restore(step, Path(step.call["restart"]["path"]))
             return
-        for entry in step.document["inputs"]:
-            path = step.call["inputs"][f"{entry['step']}/{entry['port']}"]
-            load_group(path, entry["names"], namespace, links=step.links)
+        _load_inputs(step)
+        namespace.update(step.call.get("bind", {}))
     except Exception as error:
         _fail(step, error)
         raise
+
+
+def _load_inputs(step: Step) -> None:
+    namespace = step.links.namespace
+    looped = []
+    for entry in step.document["inputs"]:
+        path = step.call["inputs"][f"{entry['step']}/{entry['port']}"]
+        if isinstance(path, list):
+            looped.append((path, entry))
+        else:
+            load_group(path, entry["names"], namespace, links=step.links)
+    step.links.listed = frozenset(name for _, entry in looped for name in entry["names"])
+    for paths, entry in looped:
+        _collect(paths, entry, step.links)
+    step.links.listed = frozenset()
+
+
+def _collect(paths: Sequence[str], entry: Mapping[str, Any], links: Links) -> None:
+    """Bind each name to the list of its values in the files, one per item of a loop, in order.
+
+    Hidden state, whose names begin with ``@``, is one thing: it is what the last item left.
+
+    Raises:
+        ValueFileError: If a file does not load.
+        ItemError: If an item did not give a name, or a function that reads what is a list now.
+    """
+    values = [name for name in entry["names"] if not name.startswith("@")]
+    items: list[dict[str, Any]] = []
+    for number, path in enumerate(paths):
+        items.append({})
+        load_group(path, values, items[-1], links=links)
+        for name in values:
+            if name not in items[-1]:
+                raise ItemError(f"item {number} of step '{entry['step']}' gave no '{name}'")
+        for function, name in links.late_reads:
+            raise ItemError(
+                f"item {number} of step '{entry['step']}' gave the function '{function}', which"
+                f" reads '{name}' when it is called: that is the list of all items here. Bind it as"
+                f" a default argument: {name}={name}"
+            )
+    links.namespace.update({name: [item[name] for item in items] for name in values})
+    states = [name for name in entry["names"] if name.startswith("@")]
+    if paths and states:
+        load_group(paths[-1], states, links.namespace, links=links)
 
 
 def checkpoint(count: int) -> None:

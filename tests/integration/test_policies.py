@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,22 +84,24 @@ def test_timeout__of_a_step_with_retries__is_for_each_attempt(tmp_path: Path) ->
     kit.write(
         tmp_path / "n.ipynb",
         kit.code("import time\nfrom pathlib import Path", "imports"),
+        kit.code("is_warm = True", "step:first"),  # the others need not wait for their processes
         kit.code(
             "is_first = not Path('tried').exists()\nPath('tried').touch()\n"
-            "time.sleep(60 if is_first else 0.5)",
+            "time.sleep(60 if is_first else 0.1)",
             "step:a",
             "retry:1",
             "timeout:2s",
+            "prev:first",
         ),
-        kit.code("time.sleep(60)", "step:b", "timeout:2s"),
+        kit.code("time.sleep(60)", "step:b", "timeout:2s", "prev:first"),
     )
     started = time.monotonic()
 
     found = run(tmp_path)
 
-    assert time.monotonic() - started < 15
-    assert [step.state.value for step in found.steps] == ["SUCCEEDED", "FAILED"]
-    assert found.steps[1].reason == "it took longer than its timeout of 2 s"
+    assert time.monotonic() - started < 50
+    assert [step.state.value for step in found.steps] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
+    assert found.steps[2].reason == "it took longer than its timeout of 2 s"
 
 
 def test_timeout__of_a_run__stops_it_and_it_can_be_continued(tmp_path: Path) -> None:
@@ -115,10 +116,10 @@ def test_timeout__of_a_run__stops_it_and_it_can_be_continued(tmp_path: Path) -> 
     (tmp_path / "slow").touch()
     commands = Commands(folder=tmp_path)
 
-    stopped = commands.call("run", "n.ipynb", "--timeout", "3s")
+    stopped = commands.call("run", "n.ipynb", "--timeout", "5s")
 
     assert stopped.code == 5, stopped.messages
-    assert "timeout of 3 s" in stopped.messages
+    assert "timeout of 5 s" in stopped.messages
     assert "Traceback" not in stopped.messages
     assert commands.left_running() == []
     states = {step["name"]: step["state"] for step in stopped.document["steps"]}
@@ -126,6 +127,7 @@ def test_timeout__of_a_run__stops_it_and_it_can_be_continued(tmp_path: Path) -> 
     assert states["last"] == "SKIPPED"
     (tmp_path / "slow").unlink()
     resumed = commands.call("resume", "latest")
+    assert resumed.code == 0, resumed.messages
     assert resumed.document["metrics"] == {"last": 2}
     assert resumed.document["steps"][0]["cached"]
 
@@ -294,9 +296,9 @@ def test_usage__of_steps_and_cells__is_what_they_took(tmp_path: Path) -> None:
     cells = {entry["cell"]: entry for one in (lazy, worker, big) for entry in one["cells"]}
     assert cells.keys() == {0, 1, 2, 3, 4, 5}
     _assert_in(cells[2]["wall_s"], 0.0, 0.4)
-    _assert_in(cells[3]["wall_s"], 0.55, 3.0)
+    _assert_in(cells[3]["wall_s"], 0.55, 30.0)
     _assert_in(cells[3]["cpu_s"], 0.5, 1.0)
-    _assert_in(cells[1]["wall_s"], 0.5, 1.5)
+    _assert_in(cells[1]["wall_s"], 0.5, 15.0)
     _assert_in(cells[4]["peak_bytes"], 200e6, 450e6)
 
 
@@ -304,38 +306,54 @@ def _assert_in(number: float, least: float, most: float) -> None:
     assert least <= number <= most, f"{number:g} is not in {least:g}..{most:g}"
 
 
-def test_retry__pauses_in_metadata__hold_until_the_time_is_over(tmp_path: Path) -> None:
-    """The pause is the one that was asked for, and no attempt begins too late."""
-    own = {"retry": {"count": 5, "pause": 1, "factor": 1, "within": 1}}
+@pytest.mark.parametrize(("within", "tries"), [(1, "x"), (3, "xx")])
+def test_retry__pauses_in_metadata__hold_until_the_time_is_over(
+    tmp_path: Path, within: int, tries: str
+) -> None:
+    """The pause is the one that was asked for, and no attempt begins later than the limit."""
+    own = {"retry": {"count": 5, "pause": 1, "factor": 2, "within": within}}
     source = "open('tries', 'a').write('x')\nraise ValueError"
-    kit.write(tmp_path / "n.ipynb", kit.code(source, "step:a", kernelpipe=own))
+    kit.write(
+        tmp_path / "n.ipynb",
+        kit.code("is_warm = True", "step:first"),  # the other need not wait for its process
+        kit.code(source, "step:a", "prev:first", kernelpipe=own),
+    )
 
     result = run(tmp_path)
 
     assert result.state.value == "FAILED"
-    assert (tmp_path / "tries").read_text() == "xx"
+    assert (tmp_path / "tries").read_text() == tries
 
 
-@pytest.mark.parametrize(
-    ("allowed", "is_one_by_one"),
-    [pytest.param(1, True, id="one"), pytest.param(3, False, id="all")],
-)
+CROWD = """\
+import time
+from pathlib import Path
+
+
+def meet(name, count):
+    Path(f"{name}.runs").touch()
+    while len(list(Path().glob("*.runs"))) < count:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    Path(f"{name}.saw").write_text(str(len(list(Path().glob("*.runs")))))
+    if count == 1:
+        Path(f"{name}.runs").unlink()
+"""
+
+
+@pytest.mark.parametrize("allowed", [1, 3])
 def test_parallelism__of_the_notebook__is_the_most_that_run_at_once(
-    tmp_path: Path, allowed: int, *, is_one_by_one: bool
+    tmp_path: Path, allowed: int
 ) -> None:
-    """There are four slots, but the notebook may allow fewer."""
-    source = (
-        "import time\nbegun = time.monotonic()\ntime.sleep(0.7)\n"
-        "open('times.{n}', 'w').write(f'{{begun}} {{time.monotonic()}}')"
-    )
-    steps = [kit.code(source.format(n=n), f"step:s{n}") for n in range(3)]
-    kit.write(tmp_path / "n.ipynb", *steps, metadata={"kernelpipe": {"parallelism": allowed}})
+    """There are four slots, but the notebook may allow fewer: as many run, and never more."""
+    (tmp_path / "crowd.py").write_text(CROWD)
+    steps = [kit.code(f"meet('s{n}', {allowed})", f"step:s{n}", "timeout:60s") for n in range(3)]
+    imports = kit.code("from crowd import meet", "imports")
+    metadata = {"kernelpipe": {"parallelism": allowed}}
+    kit.write(tmp_path / "n.ipynb", imports, *steps, metadata=metadata)
 
     assert run(tmp_path).state.value == "SUCCEEDED"
-    times = sorted(tuple(map(float, path.read_text().split())) for path in tmp_path.glob("times.*"))
-    gaps = [after[0] - before[1] for before, after in pairwise(times)]
-    assert len(gaps) == 2
-    assert all(gap >= 0 for gap in gaps) is is_one_by_one
+    assert [path.read_text() for path in tmp_path.glob("*.saw")] == [str(allowed)] * 3
 
 
 def test_deadline__of_the_notebook__ends_the_run(tmp_path: Path) -> None:

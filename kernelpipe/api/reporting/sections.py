@@ -9,7 +9,7 @@ from kernelpipe.api.reporting.graph import Node, draw_graph
 from kernelpipe.api.reporting.markup import Html, join, table, tag
 from kernelpipe.api.reporting.timeline import Span, draw_timeline
 from kernelpipe.model.location import Location
-from kernelpipe.model.run import Run, RunState, StepFacts, StepRun
+from kernelpipe.model.run import Run, RunState, StepFacts, StepRun, parts_of
 from kernelpipe.runs.comparing import MetricChange, files_read, shown_path
 from kernelpipe.runs.wording import duration, number, size
 
@@ -108,10 +108,14 @@ def _listed(names: Sequence[str]) -> str:
 def steps(content: ReportContent) -> Html:
     """Return the table of steps."""
     after = {s.name: s.after for s in content.pipeline.steps} if content.pipeline else {}
-    rows = [
-        _step_row(step, anchor(content.run, step), after.get(step.name, ()))
-        for step in content.run.steps
-    ]
+    rows = []
+    for step in content.run.steps:
+        place = anchor(content.run, step)
+        rows.append(_step_row(step, place, after.get(step.name, ())))
+        items = json.loads(step.facts).get("items", ())
+        for item, part in zip(items, parts_of(step), strict=False):
+            row = _step_row(part, place, ())
+            rows.append((f"{part.name}: {item['text']}", *row[1:]))
     titles = ("step", "state", "result", "wall time", "CPU", "peak memory", "attempts", "after")
     return table((*titles, "remark"), rows, caption="Steps in pipeline order")
 
@@ -137,7 +141,8 @@ def _step_row(step: StepRun, target: str, after: Sequence[str]) -> tuple[str, ..
 def timeline(content: ReportContent) -> Html:
     """Return when steps ran, "" if that was not recorded."""
     spans = []
-    for step in (step for step in content.run.steps if not step.is_cached):
+    parts = [part for step in content.run.steps for part in parts_of(step)]
+    for step in (part for part in parts if not part.is_cached):
         started_s = json.loads(step.facts).get("started_s")
         if started_s is not None and step.duration_s is not None:
             spans.append(

@@ -20,10 +20,11 @@ _HONOURED = frozenset(
         "cpu_request",
         "memory_request",
         "register",
+        "when",
+        "foreach",
+        "on_exit",
     }
 )
-_CHANGES_RESULT = {"when": "when", "foreach": "foreach", "on_exit": "on-exit"}
-"""Settings whose being ignored would give another result -> their tags."""
 _OF_CLUSTERS = "it says where a cluster runs the step"
 _NEEDLESS = {
     "report": "the executed notebook is always kept",
@@ -52,6 +53,8 @@ _PIPELINE_SETTINGS = {
     "workspace": (Severity.WARNING, "steps share this machine's files instead"),
     "ttl": (Severity.INFO, "runs here are kept until 'kernelpipe gc' removes them"),
     "service_account": (Severity.INFO, "steps run as you"),
+    "cluster": (Severity.INFO, "steps run on this machine"),
+    "merge": (Severity.INFO, "steps run on this machine, without pods"),
 }
 """Settings of the pipeline that have no effect here -> how bad that is, and what is done."""
 
@@ -60,8 +63,7 @@ def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
     """Return what this backend does not honour, in notebook order.
 
     Returns:
-        KP401: warning or info for settings and metadata that are ignored here, error for settings
-        whose being ignored would change the result.
+        KP401: warning or info for settings and metadata that are ignored here.
     """
     found = [
         diagnostic
@@ -98,17 +100,6 @@ def _check_setting(step: Step, name: str) -> Diagnostic | None:
     if name in _HONOURED:
         return None
     location = _location(step, name)
-    if name in _CHANGES_RESULT:
-        if name == "on_exit" and step.settings.on_exit is False:
-            return None
-        return Diagnostic(
-            code="KP401",
-            severity=Severity.ERROR,
-            message=f"step '{step.name}': '{_CHANGES_RESULT[name]}' is not supported by backend"
-            " 'local', and without it the result would be another",
-            location=location,
-            hint="remove the tag",
-        )
     needless = _NEEDLESS.get(name)
     return Diagnostic(
         code="KP401",

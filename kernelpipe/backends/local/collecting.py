@@ -64,7 +64,7 @@ def collect(
         id=secrets.token_hex(_ID_BYTES),
         key=purpose.key,
         source=purpose.source,
-        step=task.step,
+        step=task.public_step,
         run_id=purpose.run_id,
         created_at=purpose.created_at,
         duration_s=duration_s,

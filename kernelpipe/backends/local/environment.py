@@ -8,11 +8,11 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelpipe import user_cache
 from kernelpipe.errors import BackendError
 
 _FORMAT = 3
@@ -110,23 +110,16 @@ def read_environment(python: str) -> Environment:
 
 
 # -- what is remembered ------------------------------------------------------------------------
-def _place(path: str) -> Path:
-    """Return the one file for this interpreter: a new answer replaces the old one.
-
-    Raises:
-        RuntimeError: If the user has no home directory.
-    """
-    home = os.environ.get("XDG_CACHE_HOME")
-    directory = Path(home) if home else Path.home() / ".cache"
-    key = zlib.crc32(os.fsencode(Path(path).absolute()))
-    return directory / "kernelpipe" / f"environment-{key:08x}.json"
+def _name(path: str) -> str:
+    """Return the one name for this interpreter: a new answer replaces the old one."""
+    return f"environment-{zlib.crc32(os.fsencode(Path(path).absolute())):08x}"
 
 
 def _recall(path: str) -> dict[str, Any] | None:
     """Return what was remembered, None if there is nothing or it may no longer be true."""
+    kept = user_cache.recall(_name(path))
     try:
-        kept: dict[str, Any] = json.loads(_place(path).read_text(encoding="utf-8"))
-        if kept["facts"] != _facts(path) or not _is_as_it_was(kept):
+        if kept is None or kept["facts"] != _facts(path) or not _is_as_it_was(kept):
             return None
         known: dict[str, Any] = kept["known"] | {"watched": kept["watched"]}
         return known if _is_complete(known) else None
@@ -146,14 +139,7 @@ def _remember(path: str, known: Mapping[str, Any]) -> None:
         return
     kept = {"facts": _facts(path), **{key: known[key] for key in ("watched", "times", "names")}}
     kept["known"] = {key: known[key] for key in ("python", "owners", "versions", "requirements")}
-    with suppress(OSError, RuntimeError, ValueError):
-        place = _place(path)
-        draft = place.with_suffix(f".{os.getpid()}.tmp")
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        draft.replace(place)
+    user_cache.keep(_name(path), kept)
 
 
 def _facts(path: str) -> list[object]:

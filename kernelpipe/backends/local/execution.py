@@ -1,9 +1,8 @@
 """Carries out the steps of one run: finds, starts, watches, retries and stops them, records all."""
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -19,57 +18,29 @@ from kernelpipe.backends.local.attempt import (
 )
 from kernelpipe.backends.local.collecting import Purpose, collect, found_step, result_facts
 from kernelpipe.backends.local.endings import count_cells, failed, stopped, timed_out
-from kernelpipe.backends.local.machine import Machine, Need, amount_bytes
-from kernelpipe.backends.local.merged import found_cells
-from kernelpipe.backends.local.outcome import ExecutedCell, read_executed, read_metrics
-from kernelpipe.backends.local.planning import Planner
-from kernelpipe.backends.local.reporting import Reporter
-from kernelpipe.backends.local.request import RunRequest
+from kernelpipe.backends.local.looping import items_by_step
+from kernelpipe.backends.local.machine import Need, amount_bytes
+from kernelpipe.backends.local.remains import Remains
 from kernelpipe.backends.local.schedule import Schedule
+from kernelpipe.backends.local.stepbook import StepBook
 from kernelpipe.backends.local.stopping import Stopping
-from kernelpipe.backends.local.workspace import Call, Workspace
-from kernelpipe.compiler import Task
-from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.plan import Plan, Verdict
+from kernelpipe.backends.local.surroundings import Surroundings
+from kernelpipe.backends.local.workspace import Call
+from kernelpipe.compiler import Task, TaskInput
+from kernelpipe.model.names import StepName
+from kernelpipe.model.plan import Verdict
 from kernelpipe.model.result import Result
-from kernelpipe.model.run import LEFT_OUT, Metric, RunState, StepError, StepFacts, StepRun
-from kernelpipe.runs import FileDigests, ResultStore, RunStore
-from kernelpipe.runs.tracking import Tracker
+from kernelpipe.model.run import LEFT_OUT, RunState, StepError, StepFacts, StepRun
+from kernelpipe.runtime.gates import GateError
 
 if TYPE_CHECKING:
-    from kernelpipe.backends.local.engine import Engine, StepSession
-    from kernelpipe.backends.local.resuming import Restart
+    from kernelpipe.backends.local.engine import StepSession
 
 _CLEAN_UP_S = 15.0
 """How long to wait for kernels to end when the run cannot go on."""
 _FIRST_RETRY_S = 1.0
 _LAST_RETRY_S = 30.0
 """Retries wait 1 s, 2 s, 4 s ... up to this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the steps of one run have in common."""
-
-    run_id: RunId
-    source: Path
-    """The source notebook."""
-    given: Mapping[str, object]
-    """Parameter name -> value that the user gave."""
-    request: RunRequest
-    plan: Plan
-    planner: Planner
-    workspace: Workspace
-    store: RunStore
-    results: ResultStore
-    digests: FileDigests
-    machine: Machine
-    engine: "Engine | None"
-    """None when every step is found."""
-    reporter: Reporter
-    restarts: Mapping[StepName, "Restart"]
-    """Steps that begin within: where the run that is continued stopped."""
-    tracker: Tracker
 
 
 class Execution:
@@ -95,21 +66,33 @@ class Execution:
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.stop_reason: str | None = None
         self.is_timed_out = False
+        self.remains = Remains(tasks, planner=surroundings.planner, restarts=surroundings.restarts)
         self._around = surroundings
+        self._book = StepBook(
+            tasks,
+            run_id=surroundings.run_id,
+            store=surroundings.store,
+            tracker=surroundings.tracker,
+            reporter=surroundings.reporter,
+        )
         self._reporter = surroundings.reporter
         self._tasks = {task.step: task for task in tasks}
-        self._positions = {task.step: position for position, task in enumerate(tasks)}
+        self._items = items_by_step(tasks)
+        steps = dict.fromkeys(task.public_step for task in tasks)
+        self._positions = {step: position for position, step in enumerate(steps)}
         self._planned = {planned.name: planned for planned in surroundings.plan.steps}
         self._clock = clock
-        self._schedule = Schedule({task.step: task.after for task in tasks})
+        self._schedule = Schedule(
+            {task.step: task.after for task in tasks},
+            next((task.step for task in tasks if task.is_exit), None),
+        )
         self._active: dict[StepName, Attempt] = {}
         self._retries: dict[StepName, tuple[float, int]] = {}
         self._claims: dict[StepName, str] = {}
         self._started_at: dict[StepName, float] = {}
-        self._directories: dict[StepName, Path] = {}
-        self._found: dict[StepName, Result] = {}
         self._values: dict[tuple[StepName, str], str] = {}
-        self._unrecorded: dict[StepName, StepRun] = {}
+        self._let_in: set[StepName] = set()
+        """Steps whose gate was open, or that have none."""
         self._begun_at = clock()
         timeout_s = surroundings.request.timeout_s
         self._timeout_at = None if timeout_s is None else clock() + timeout_s
@@ -123,51 +106,21 @@ class Execution:
         try:
             self._leave_out()
             self._start_ready()
-            self._write_down()
+            self._book.write_down()
             while self._schedule.is_unfinished():
                 self._wait()
                 self._start_ready()
-                self._write_down()
+                self._book.write_down()
         except BaseException:
             self._clean_up()
             raise
-        state = self._schedule.final_state()
+        return self._ending(self._schedule.final_state())
+
+    def _ending(self, state: RunState) -> RunState:
+        """Return the state of a run whose steps ended as ``state`` says."""
         if self.stop_reason is not None and state is not RunState.SUCCEEDED:
             return RunState.FAILED if self.is_timed_out else RunState.CANCELED
         return state
-
-    def executed(self) -> tuple[tuple[ExecutedCell, ...], ...]:
-        """Return what each step executed, now or when its result was made, in pipeline order."""
-        return tuple(
-            found_cells(
-                self._directories[step],
-                self._found[step],
-                self._tasks[step],
-                self._around.planner.code(step),
-            )
-            if step in self._found
-            else self._executed_with_kept(step)
-            for step in self._tasks
-            if step in self._directories
-        )
-
-    def metrics(self) -> dict[StepName, tuple[Metric, ...]]:
-        """Return step name -> its metrics, in pipeline order."""
-        return {
-            step: self._found[step].metrics
-            if step in self._found
-            else read_metrics(self._directories[step])
-            for step in self._tasks
-            if step in self._directories
-        }
-
-    def _executed_with_kept(self, step: StepName) -> tuple[ExecutedCell, ...]:
-        executed = read_executed(self._directories[step])
-        restart = self._around.restarts.get(step)
-        if restart is None:
-            return executed
-        ran = {cell.index for cell in executed}
-        return tuple(cell for cell in restart.executed if cell.index not in ran) + executed
 
     # -- starting --------------------------------------------------------------------------------
     def _leave_out(self) -> None:
@@ -182,12 +135,19 @@ class Execution:
         while has_changed and self.stop_reason is None:
             has_changed = False
             for blocked, blame in self._schedule.skip_blocked():
-                self._record_skipped(blocked, f"step '{blame}' failed")
+                ending = "was skipped" if self._schedule.is_excused(blame) else "failed"
+                name = self._tasks[blame].public_step
+                self._record_skipped(blocked, f"step '{name}' {ending}")
             for step in self._schedule.ready():
                 has_changed = self._start(step) or has_changed
+        exit_step = self._schedule.exit_step()
+        if exit_step is not None:
+            self._start(exit_step)
 
     def _start(self, step: StepName) -> bool:
-        """Start a step, or find its result; return whether there was room for that."""
+        """Start a step, find its result or skip it; return whether there was room for that."""
+        if step not in self._let_in and not self._let_through(step):
+            return True
         planned = self._planned[step]
         if planned.result is not None:
             self._finish_found(step, planned.result)
@@ -208,12 +168,39 @@ class Execution:
         self._claims[step] = key
         self._schedule.mark(step, RunState.RUNNING)
         self._started_at[step] = self._clock()
-        self._unrecorded[step] = StepRun(name=step, state=RunState.RUNNING)
         if self._around.request.is_verbose:
             self._reporter.message(f"{step}: runs: {'; '.join(planned.reasons)}")
-        self._reporter.step_started(step)
+        self._book.started(step)
         self._start_attempt(task, 1)
         return True
+
+    def _begin_loop(self, step: StepName) -> None:
+        """Let the items of a loop start; without any, it has ended."""
+        self._schedule.mark(step, RunState.SUCCEEDED)
+        self._values |= self._around.planner.collected(step, self._values)
+        self._book.ended(StepRun(name=step, state=RunState.SUCCEEDED, duration_s=0.0))
+
+    def _let_through(self, step: StepName) -> bool:
+        """Look at the step's gate; return whether it may start now, else the task has ended."""
+        try:
+            outcome = self._around.planner.look_at_gate(step, self.remains.metrics_of)
+        except GateError as error:
+            self._schedule.mark(step, RunState.FAILED)
+            failure = StepError(
+                cell_index=None, line=None, ename=type(error).__name__, evalue=str(error)
+            )
+            failed = StepRun(name=step, state=RunState.FAILED, reason=str(error), error=failure)
+            self._book.ended(failed)
+            return False
+        if outcome is None or outcome.is_open:
+            self._let_in.add(step)
+            if self._tasks[step].loop is None:
+                return True
+            self._begin_loop(step)
+            return False
+        self._schedule.leave_out(step)
+        self._record_skipped(step, outcome.reason)
+        return False
 
     def _wake(self) -> None:
         self.events.put(RoomMade())
@@ -228,7 +215,7 @@ class Execution:
 
     def _start_attempt(self, task: Task, number: int) -> None:
         step = task.step
-        directory = self._around.workspace.step(self._positions[step], step, number)
+        directory = self._around.workspace.step(self._positions[task.public_step], task, number)
         purpose = Purpose(
             key=self._claims[step],
             conditions=self._around.planner.conditions(step, self._values),
@@ -254,20 +241,16 @@ class Execution:
         if task.settings.timeout_s is not None:
             attempt.timeout_at = self._clock() + task.settings.timeout_s
         self._active[step] = attempt
-        self._directories[step] = directory
+        self.remains.note_attempt(step, directory)
         attempt.start()
 
     def _begin(self, task: Task, directory: Path, purpose: Purpose) -> "StepSession":
         """Make the session of an attempt; called in the attempt's thread."""
         step = task.step
         restart = self._around.restarts.get(step)
-        results = self._around.results
         call = Call(
             given=self._around.given,
-            inputs={
-                f"{port.step}/{port.port}": results.path(self._values[port.step, port.port])
-                for port in task.inputs
-            },
+            inputs={f"{port.step}/{port.port}": self._files(port) for port in task.inputs},
             conditions=purpose.conditions,
             restart=None if restart is None else restart.entry,
         )
@@ -276,11 +259,30 @@ class Execution:
         assert self._around.engine is not None  # noqa: S101 - there is one when a step may run
         return self._around.engine.session(
             directory,
-            env={**self._around.tracker.step_environment(step), **settings},
+            env={
+                **self._around.tracker.step_environment(task.public_step),
+                **settings,
+                **self._told(task),
+            },
             on_cell_started=lambda index: self.events.put(CellStarted(step=step, cell_index=index)),
             on_cell=lambda index: self.events.put(CellFinished(step=step, cell_index=index)),
             memory_bytes=amount_bytes(task.settings.memory) or None,
         )
+
+    def _files(self, port: TaskInput) -> Path | tuple[Path, ...]:
+        """Return where the values are that a port takes, of a loop's step those of each item."""
+        path = self._around.results.path
+        if port.step not in self._items:
+            return path(self._values[port.step, port.port])
+        items = self._items[port.step]
+        return tuple(path(self._values[item.step, port.port]) for item in items)
+
+    def _told(self, task: Task) -> dict[str, str]:
+        """Return the variables that tell an on-exit step how the run has ended."""
+        if not task.is_exit:
+            return {}
+        state = self._ending(self._schedule.state_so_far())
+        return self._book.failures.variables(state, self.stop_reason)
 
     # -- waiting ---------------------------------------------------------------------------------
     def _wait(self) -> None:
@@ -300,9 +302,9 @@ class Execution:
             return
         match event:
             case CellStarted():
-                self._reporter.cell_started(event.step, event.cell_index)
+                self._book.cell_started(event.step, event.cell_index)
             case CellFinished():
-                self._reporter.cell_finished(event.step, event.cell_index)
+                self._book.cell_finished(event.step, event.cell_index)
             case StopRequested():
                 self._stop_all(f"stopped by {event.signal_name}")
             case AttemptEnded():
@@ -359,36 +361,35 @@ class Execution:
             self._around.store.record_run(self._around.run_id, RunState.FAILED, reason=reason)
             raise ended.bug
         if ended.result is not None:
-            self._keep(ended.result)
+            self._keep(ended.step, ended.result)
             facts = StepFacts(**{**ended.facts, **result_facts(ended.result)})
             self._finish(attempt, StepRun(name=ended.step, state=RunState.SUCCEEDED), facts)
             return
         unfinished = self._unfinished(attempt, ended.error)
         tries = 1 + (attempt.task.settings.retry or 0)
         may_go_on = unfinished.state is RunState.FAILED and not self.stop_reason
-        if may_go_on and attempt.number < tries and self._is_within(attempt.task):
+        due_at = self._clock() + _pause_s(attempt)
+        if may_go_on and attempt.number < tries and self._is_within(attempt.task, due_at):
             self._retry_later(attempt, unfinished, tries)
             return
         self._finish(attempt, unfinished, ended.facts)
 
-    def _keep(self, result: Result) -> None:
+    def _keep(self, step: StepName, result: Result) -> None:
         self._around.results.add(result)
         self._around.planner.note_ran(result.touched)
-        self._note_values(result)
+        self._note_values(step, result)
 
-    def _note_values(self, result: Result) -> None:
-        self._values |= {(result.step, value.port): value.digest for value in result.values}
+    def _note_values(self, step: StepName, result: Result) -> None:
+        self._values |= {(step, value.port): value.digest for value in result.values}
+        self._values |= self._around.planner.collected(step, self._values)
 
-    def _is_within(self, task: Task) -> bool:
-        """Return whether a step may be tried again after the pauses and attempts so far."""
+    def _is_within(self, task: Task, due_at: float) -> bool:
+        """Return whether a step may be tried again at ``due_at``."""
         within_s = None if task.settings.backoff is None else task.settings.backoff.within_s
-        return within_s is None or self._clock() - self._started_at[task.step] <= within_s
+        return within_s is None or due_at - self._started_at[task.step] <= within_s
 
     def _retry_later(self, attempt: Attempt, unfinished: StepRun, tries: int) -> None:
-        step, number = attempt.task.step, attempt.number
-        pause_s = min(_FIRST_RETRY_S * 2 ** (number - 1), _LAST_RETRY_S)
-        if (backoff := attempt.task.settings.backoff) is not None:
-            pause_s = float(backoff.first_s * backoff.factor ** (number - 1))
+        step, number, pause_s = attempt.task.step, attempt.number, _pause_s(attempt)
         self._reporter.message(
             f"step '{step}' failed ({unfinished.reason});"
             f" attempt {number + 1} of {tries} in {pause_s:g} s"
@@ -419,46 +420,28 @@ class Execution:
         """Record the final state of a step that was started."""
         self._schedule.mark(step, outcome.state)
         started_at = self._started_at[step]
-        known = StepFacts(
-            started_s=started_at - self._begun_at, cell_count=count_cells(self._tasks[step])
-        )
-        self._record(
-            replace(
-                outcome,
-                duration_s=self._clock() - started_at,
-                facts=json.dumps({**known, **facts}),
-            )
+        known = StepFacts(started_s=started_at - self._begun_at)
+        self._book.ended(
+            replace(outcome, duration_s=self._clock() - started_at), StepFacts(**{**known, **facts})
         )
 
     def _finish_found(self, step: StepName, result: Result) -> None:
-        directory = self._around.workspace.step(self._positions[step], step, 1)
+        task = self._tasks[step]
+        directory = self._around.workspace.step(self._positions[task.public_step], task, 1)
         self._around.workspace.show_found(directory, self._around.results.path(result.executed))
-        self._directories[step] = directory
-        self._found[step] = result
-        self._note_values(result)
+        self.remains.note_found(step, result, directory)
+        self._note_values(step, result)
         self._schedule.mark(step, RunState.SUCCEEDED)
-        self._record(
-            found_step(
-                result,
-                notebook=self._around.workspace.executed_step(directory),
-                cell_count=count_cells(self._tasks[step]),
-                started_s=self._clock() - self._begun_at,
-            )
+        found = found_step(
+            result,
+            notebook=self._around.workspace.executed_step(directory),
+            cell_count=count_cells(task),
+            started_s=self._clock() - self._begun_at,
         )
+        self._book.ended(replace(found, name=step))
 
     def _record_skipped(self, step: StepName, reason: str) -> None:
-        self._record(StepRun(name=step, state=RunState.SKIPPED, reason=reason))
-
-    def _record(self, step: StepRun) -> None:
-        self._unrecorded[step.name] = step
-        self._around.tracker.step_finished(step)
-        self._reporter.step_finished(step)
-
-    def _write_down(self) -> None:
-        """Record all that has changed, in one go: each transaction waits for the disk."""
-        if self._unrecorded:
-            self._around.store.record_steps(self._around.run_id, tuple(self._unrecorded.values()))
-            self._unrecorded.clear()
+        self._book.ended(StepRun(name=step, state=RunState.SKIPPED, reason=reason))
 
     def _clean_up(self) -> None:
         """End all kernels when the run cannot go on."""
@@ -478,3 +461,11 @@ class Execution:
                 self._around.machine.end(key, Need.of(self._tasks[step].settings))
             else:
                 self._around.machine.drop(key)
+
+
+def _pause_s(attempt: Attempt) -> float:
+    """Return how long to wait after a failed attempt."""
+    backoff, number = attempt.task.settings.backoff, attempt.number
+    if backoff is None:
+        return min(_FIRST_RETRY_S * 2.0 ** (number - 1), _LAST_RETRY_S)
+    return backoff.first_s * float(backoff.factor) ** (number - 1)

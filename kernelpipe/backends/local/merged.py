@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,38 @@ def found_cells(
         for entry in entries
         if entry["source"].strip()
     )
+
+
+def joined_items(
+    task: Task, items: Sequence[tuple[str, tuple[ExecutedCell, ...]]]
+) -> tuple[ExecutedCell, ...]:
+    """Return what the items of a loop executed as one: each cell with the outputs of all of them.
+
+    Where a cell put out something, that of each item begins with the item's name; the cells of
+    setup do the same for every item, and what they put out is there once.
+
+    Args:
+        task: The loop's own task.
+        items: (the item's name, what it executed), in order.
+    """
+    setup = {entry["index"] for entry in json.loads(task.document)["setup"]}
+    cells: dict[int, list[tuple[str, ExecutedCell]]] = {}
+    for name, executed in items:
+        for cell in executed:
+            cells.setdefault(cell.index, []).append((name, cell))
+    return tuple(
+        found[0][1]
+        if index in setup
+        else replace(found[0][1], outputs=json.dumps([o for each in found for o in _named(*each)]))
+        for index, found in cells.items()
+    )
+
+
+def _named(name: str, cell: ExecutedCell) -> list[dict[str, Any]]:
+    """Return the outputs of a cell, if it has any, after the item's name."""
+    outputs: list[dict[str, Any]] = json.loads(cell.outputs)
+    title = {"output_type": "display_data", "data": {"text/plain": name}, "metadata": {}}
+    return [title, *outputs] if outputs else []
 
 
 def _moves(then: Sequence[CodePart], now: Sequence[CodePart]) -> dict[int, int]:

@@ -37,9 +37,9 @@ def build_papermill_pipeline(
 ) -> PapermillPipeline | None:
     """Return the pipeline of a parameterised notebook, None if it has no code.
 
-    The cell that papermill injected is code like any other. Before the first step it is setup, so
-    it runs in each step that uses what it sets. A notebook without any step is one step, with all
-    its cells in order.
+    The cell that papermill injected is one more parameters cell: before the first step it is
+    setup, so it runs in each step that uses what it sets. A notebook without any step is one step,
+    with all its cells in order.
 
     Args:
         nb: As papermill hands it to its engines.

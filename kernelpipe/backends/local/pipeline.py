@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kernelpipe.backends.local.attempt import StopRequested
 from kernelpipe.backends.local.endings import count_cells
-from kernelpipe.backends.local.execution import Execution, Surroundings
+from kernelpipe.backends.local.execution import Execution
 from kernelpipe.backends.local.git import GitQuestion
+from kernelpipe.backends.local.loop_plans import told_by_step
 from kernelpipe.backends.local.machine import Machine
 from kernelpipe.backends.local.merged import merge_executed
 from kernelpipe.backends.local.preparing import Job, prepare
@@ -16,6 +17,7 @@ from kernelpipe.backends.local.reporting import Reporter
 from kernelpipe.backends.local.request import RunRequest
 from kernelpipe.backends.local.runtime_copy import install_runtime
 from kernelpipe.backends.local.signals import on_stop_signal
+from kernelpipe.backends.local.surroundings import Surroundings
 from kernelpipe.backends.local.tracked import tracked_steps
 from kernelpipe.backends.local.workspace import Workspace
 from kernelpipe.compiler import Task
@@ -42,12 +44,12 @@ def plan_pipeline(
 
     Raises:
         UsageError: If the request cannot be done as asked.
-        CompileError: If the pipeline has errors, or needs what this backend does not support.
+        CompileError: If the pipeline has errors.
     """
     job = prepare(pipeline, tasks, given=given, store=store, request=request)
     plan = job.planner.plan()
     _remember_files(job)
-    return plan
+    return told_by_step(plan, job.tasks, jobs=job.request.jobs)
 
 
 def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
@@ -75,7 +77,7 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
 
     Raises:
         UsageError: If the request cannot be done as asked; nothing was started.
-        CompileError: If the pipeline has errors, or needs what this backend does not support.
+        CompileError: If the pipeline has errors.
         RunInterruptedError: If a signal stopped it; what there is was recorded.
         RunError: If the run's files can no longer be written.
     """
@@ -149,12 +151,13 @@ def _carry_out(  # noqa: PLR0913 - the facts of a run, by name
     )
     workspace.take_source(job.content)
     to_run = {p.name for p in plan.steps if p.verdict in {Verdict.RUN, Verdict.MAYBE}}
-    modules = {module for task in job.tasks if task.step in to_run for module in task.modules}
+    running = [task for task in job.tasks if task.step in to_run]
+    modules = {module for task in running for module in task.modules}
     tracker.run_started(
         run,
-        steps=tracked_steps(job.tasks, job.source.parent),
+        steps=tracked_steps(job.steps, job.source.parent),
         experiment=job.pipeline.settings.experiment or job.pipeline.name,
-        running=to_run,
+        running={task.public_step for task in running},
         are_values_logged=request.are_values_tracked,
     )
     on_note = reporter.message if request.is_verbose else _say_nothing
@@ -187,7 +190,7 @@ def _carry_out(  # noqa: PLR0913 - the facts of a run, by name
     execution = Execution(job.tasks, surroundings)
     with machine.stopping(lambda name: execution.events.put(StopRequested(signal_name=name))):
         state = execution.carry_out()
-    merged = merge_executed(workspace.source, execution.executed())
+    merged = merge_executed(workspace.source, execution.remains.executed())
     notebook = workspace.executed(job.source)
     write_notebook(merged, notebook)
     _remember_files(job)
@@ -195,7 +198,7 @@ def _carry_out(  # noqa: PLR0913 - the facts of a run, by name
         run.id,
         state,
         notebook=notebook,
-        metrics=merge_metrics(execution.metrics()),
+        metrics=merge_metrics(execution.remains.metrics()),
         reason=execution.stop_reason,
         facts=git.answer(),
     )

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from kernelpipe.backends.local.environment import NOTHING_KNOWN, Environment
 from kernelpipe.backends.local.file_states import FileStates, contradictions, distrust
+from kernelpipe.backends.local.gating import look_at
+from kernelpipe.backends.local.looping import Values, collected, items_by_step
 from kernelpipe.backends.local.request import RunRequest
 from kernelpipe.backends.local.selection import select
 from kernelpipe.compiler import (
+    FOREACH,
     CodePart,
     Conditions,
     Task,
@@ -23,11 +26,12 @@ from kernelpipe.errors import UsageError
 from kernelpipe.model.names import StepName
 from kernelpipe.model.plan import Plan, PlannedStep, Verdict
 from kernelpipe.model.result import Result, Touched
+from kernelpipe.model.run import Metric
 from kernelpipe.runs import ResultStore
+from kernelpipe.runtime.gates import GateError, Outcome
 
-Values = Mapping[tuple[StepName, str], str]
-"""(step, port) -> digest of the stored value."""
-
+_IDLE = frozenset({Verdict.LEFT_OUT, Verdict.SKIPPED})
+"""Verdicts on steps that take no part in a run."""
 _HALF = 32
 """Half of a key's digits: what is known without the inputs; the other half is the inputs'."""
 
@@ -38,6 +42,8 @@ class Circumstances:
 
     given: Mapping[str, object]
     """Parameter name -> value that the user gave."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Parameter name -> value in this run, defaults included."""
     source: str
     """Path of the source notebook."""
     environment: Environment
@@ -72,21 +78,27 @@ class Planner:
         self._jobs = request.jobs
         self._files = files
         self.selection = select(tasks, request)
-        fingerprints = [fingerprint(task, circumstances.given) for task in tasks]
-        modules = modules_reached(fingerprints)
+        self._items = items_by_step(tasks)
+        fingerprints = {
+            task.step: fingerprint(task, circumstances.given) for task in tasks if task.loop is None
+        }
+        modules = modules_reached(fingerprints.values())
         environment = circumstances.environment
         self._known = {
-            found.step: Conditions(
+            step: Conditions(
                 fingerprint=found,
                 packages=environment.packages(modules[found.step]),
                 python=environment.python,
             )
-            for found in fingerprints
+            for step, found in fingerprints.items()
         }
         self._bases = {
             step: result_key(conditions)[:_HALF] for step, conditions in self._known.items()
         }
         self._latest: dict[StepName, Result | None] = {}
+        self._by_item: dict[StepName, Mapping[str, Result]] = {}
+        self._behind_gates: set[StepName] = set()
+        """Steps of which the plan cannot tell whether they are skipped."""
         self._kept_writes = self._find_kept_writes()
 
     def plan(self) -> Plan:
@@ -102,16 +114,24 @@ class Planner:
             history = {
                 name: latest.touched for name in self._tasks if (latest := self.latest(name))
             }
-            taking_part = [s for s in self._tasks if s not in self.selection.left_out]
+            taking_part = [
+                step.name
+                for step in steps
+                if step.verdict not in _IDLE and not self._tasks[step.name].is_exit
+            ]
             more = contradictions(taking_part, found, history, self._files)
             if not more:
                 break
             must_run |= more
         for step in steps:
-            if step.name in self.selection.must_be_found and step.verdict is not Verdict.FOUND:
+            is_needed = step.name in self.selection.must_be_found
+            if is_needed and step.verdict not in {Verdict.FOUND, Verdict.SKIPPED}:
+                task = self._tasks[step.name]
+                item = "" if task.item is None else f" for {task.item.text}"
                 raise UsageError(
-                    f"step '{step.name}' has no stored result that holds: {step.reasons[0]}",
-                    hint=f"run it first: --until {step.name}",
+                    f"step '{task.public_step}' has no stored result{item} that holds:"
+                    f" {step.reasons[0]}",
+                    hint=f"run it first: --until {task.public_step}",
                 )
         for step in steps:
             if step.result is not None:
@@ -130,6 +150,24 @@ class Planner:
             self._files.note_found(planned.result.touched)
         return planned
 
+    def look_at_gate(
+        self, step: StepName, metrics: Callable[[StepName], Sequence[Metric]]
+    ) -> Outcome | None:
+        """Return whether the step's gate is open, None if it has none.
+
+        Args:
+            step: Whose turn it is.
+            metrics: Returns what a step that has succeeded reported.
+
+        Raises:
+            GateError: If that cannot be told.
+        """
+        gate = self._tasks[step].gate
+        if gate is None:
+            return None
+        known = {name: metrics(name) for _, name in gate.metrics}
+        return look_at(gate, self._circumstances.parameters, known)
+
     def note_ran(self, touched: Touched) -> None:
         """Take note of what a step that has just run did to files."""
         self._files.note_ran(touched)
@@ -146,44 +184,125 @@ class Planner:
         """Return the code that counts for the step's result."""
         return self._known[step].fingerprint.code
 
+    def collected(self, step: StepName, values: Values) -> Values:
+        """Return what the loop hands on that ``step`` is an item of, or the empty loop itself.
+
+        Args:
+            step: Any step; what is no loop's gives nothing.
+            values: What steps gave so far; lists are there once all of the items gave theirs.
+        """
+        loop = self._tasks[self._tasks[step].public_step]
+        return {} if loop.loop is None else collected(loop, self._items[loop.step], values)
+
     def key(self, step: StepName, values: Values) -> str:
         """Return the key under which the step's result is stored."""
         inputs = json.dumps(self.conditions(step, values).inputs).encode()
         return self._bases[step] + hashlib.sha256(inputs).hexdigest()[:_HALF]
 
     def latest(self, step: StepName) -> Result | None:
-        """Return the newest result of the step, whatever it depends on."""
+        """Return the newest result of the step, or of the item, whatever else it depends on."""
         if step not in self._latest:
-            self._latest[step] = self._circumstances.results.latest(
-                self._circumstances.source, step
-            )
+            task, results = self._tasks[step], self._circumstances.results
+            source = self._circumstances.source
+            if task.loop is not None:
+                found = None
+            elif task.item is None:
+                found = results.latest(source, step)
+            else:
+                same = results.find_base(self._bases[step])
+                found = next((each for each in same if each.source == source), None)
+                found = found or self._latest_items(task.public_step).get(self._setting(step))
+            self._latest[step] = found
         return self._latest[step]
+
+    def _latest_items(self, step: StepName) -> Mapping[str, Result]:
+        """Return the newest result for each item that a loop's step ever ran for, by setting."""
+        if step not in self._by_item:
+            found: dict[str, Result] = {}
+            for result in self._circumstances.results.of_step(self._circumstances.source, step):
+                settings = dict(read(result.conditions).fingerprint.settings)
+                found.setdefault(settings.get(FOREACH, ""), result)
+            self._by_item[step] = found
+        return self._by_item[step]
+
+    def _setting(self, step: StepName) -> str:
+        return dict(self._known[step].fingerprint.settings)[FOREACH]
 
     def _go_through(self, must_run: Mapping[StepName, str]) -> tuple[PlannedStep, ...]:
         """Decide about each step in pipeline order."""
         values: dict[tuple[StepName, str], str] = {}
         verdicts: dict[StepName, PlannedStep] = {}
         self._files.forget()
+        self._behind_gates.clear()
         for step, task in self._tasks.items():
             if step in self.selection.left_out:
                 planned = PlannedStep(name=step, verdict=Verdict.LEFT_OUT)
-            elif any(verdicts[port.step].result is None for port in task.inputs):
-                planned = self._guess(step, verdicts, must_run)
+            elif (skipped := self._skipped(step, verdicts)) is not None:
+                planned = skipped
+            elif task.loop is not None:
+                planned = PlannedStep(name=step, verdict=Verdict.FOUND)
+            elif any((port.step, port.port) not in values for port in task.inputs):
+                planned = self._guess(step, values, must_run)
             else:
                 planned = self._decide(step, values, must_run)
+            if planned.verdict not in _IDLE:
+                planned = self._gated(planned, verdicts)
             if planned.result is not None:
                 values |= {(step, value.port): value.digest for value in planned.result.values}
                 self._files.note_found(planned.result.touched)
-            elif planned.verdict is not Verdict.LEFT_OUT:
+            elif planned.verdict not in _IDLE:
                 latest = self.latest(step)
                 self._files.note_unknown(latest.touched if latest else None)
+            values |= self.collected(step, values)
             verdicts[step] = planned
         return tuple(verdicts.values())
+
+    def _skipped(
+        self, step: StepName, verdicts: Mapping[StepName, PlannedStep]
+    ) -> PlannedStep | None:
+        """Return the verdict on a step behind a gate that is known to be closed, else None."""
+        task = self._tasks[step]
+        for name in task.after:
+            if verdicts[name].verdict is Verdict.SKIPPED:
+                reason = f"step '{self._tasks[name].public_step}' is skipped"
+                return PlannedStep(name=step, verdict=Verdict.SKIPPED, reasons=(reason,))
+        outcome = self._outcome(step, verdicts)
+        if outcome is None or outcome.is_open:
+            return None
+        return PlannedStep(name=step, verdict=Verdict.SKIPPED, reasons=(outcome.reason,))
+
+    def _outcome(self, step: StepName, verdicts: Mapping[StepName, PlannedStep]) -> Outcome | None:
+        """Return how the step's gate is, None if it has none or that cannot be told yet."""
+        gate = self._tasks[step].gate
+        found = {name: result.metrics for name, each in verdicts.items() if (result := each.result)}
+        if gate is None or any(name not in found for _, name in gate.metrics):
+            return None
+        try:
+            return self.look_at_gate(step, found.__getitem__)
+        except GateError:
+            return None
+
+    def _gated(self, planned: PlannedStep, verdicts: Mapping[StepName, PlannedStep]) -> PlannedStep:
+        """Return the verdict on a step, MAYBE if a gate may yet close before it."""
+        task = self._tasks[planned.name]
+        unsure = [name for name in task.after if name in self._behind_gates]
+        if task.gate is not None and self._outcome(planned.name, verdicts) is None:
+            reason = f"depends on whether {task.gate.expression}"
+        elif unsure:
+            reason = f"depends on whether step '{self._tasks[unsure[0]].public_step}' runs"
+        else:
+            return planned
+        self._behind_gates.add(planned.name)
+        return replace(
+            planned, verdict=Verdict.MAYBE, reasons=(reason, *planned.reasons), result=None
+        )
 
     def _decide(
         self, step: StepName, values: Values, must_run: Mapping[StepName, str]
     ) -> PlannedStep:
         """Decide about a step whose inputs are known."""
+        if self._tasks[step].is_exit:
+            return self._runs(step, "it runs at the end of every run")
         candidates = self._circumstances.results.find(self.key(step, values))
         reasons = []
         for result in candidates:
@@ -205,7 +324,7 @@ class Planner:
     def _guess(
         self,
         step: StepName,
-        verdicts: Mapping[StepName, PlannedStep],
+        values: Values,
         must_run: Mapping[StepName, str],
     ) -> PlannedStep:
         """Say what is known of a step that has inputs from steps that run or may run."""
@@ -216,7 +335,7 @@ class Planner:
                 changing = dict.fromkeys(
                     port.step
                     for port in self._tasks[step].inputs
-                    if verdicts[port.step].result is None
+                    if (port.step, port.port) not in values
                 )
                 return self._maybe(step, ", ".join(f"what '{name}' gives" for name in changing))
             reasons.append(reason)
@@ -272,10 +391,11 @@ class Planner:
         if step in self.selection.forced:
             yield self.selection.forced[step]
         latest = self.latest(step)
+        item = self._tasks[step].item
         if latest is None:
-            yield "never run"
-        else:
-            yield from differences(read(latest.conditions), conditions)
+            yield "never run" if item is None else f"never run for {item.text}"
+            return
+        yield from differences(read(latest.conditions), conditions)
 
     def _runs(self, step: StepName, *reasons: str) -> PlannedStep:
         return self._not_found(step, Verdict.RUN, reasons)
@@ -285,6 +405,9 @@ class Planner:
 
     def _not_found(self, step: StepName, verdict: Verdict, reasons: tuple[str, ...]) -> PlannedStep:
         latest = self.latest(step)
+        task = self._tasks[step]
+        if latest is None and task.item is not None:  # items take about the same time
+            latest = next(iter(self._latest_items(task.public_step).values()), None)
         return PlannedStep(
             name=step,
             verdict=verdict,
@@ -299,7 +422,7 @@ class Planner:
         for planned in steps:
             before = self._tasks[planned.name].after
             ready_at = max((ends[step] for step in before), default=0.0)
-            if planned.verdict in {Verdict.FOUND, Verdict.LEFT_OUT}:
+            if planned.verdict is Verdict.FOUND or planned.verdict in _IDLE:
                 ends[planned.name] = ready_at
                 continue
             if planned.expected_s is None:

@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelpipe._version import __version__
-from kernelpipe.backends.local.checks import check_pipeline
 from kernelpipe.backends.local.environment import NOTHING_KNOWN, Environment, read_environment
 from kernelpipe.backends.local.file_states import FileStates
 from kernelpipe.backends.local.interpreters import kernel_python
 from kernelpipe.backends.local.kernels import installed_kernel
+from kernelpipe.backends.local.looping import expand
 from kernelpipe.backends.local.planning import Circumstances, Planner
 from kernelpipe.backends.local.request import RunRequest
 from kernelpipe.backends.local.resuming import Restart, find_restart, kept_results
 from kernelpipe.compiler import Task
 from kernelpipe.errors import CompileError, UsageError
-from kernelpipe.model.diagnostic import Severity
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.plan import Plan
@@ -32,8 +31,10 @@ class Job:
     """One pipeline that is to be planned or run, with all that belongs to it."""
 
     pipeline: Pipeline
+    steps: Sequence[Task]
+    """One per step, in pipeline order, lowered from ``pipeline``."""
     tasks: Sequence[Task]
-    """In pipeline order, lowered from ``pipeline``."""
+    """The same, with one more for each item of a loop (see ``looping``)."""
     given: Mapping[str, object]
     """Parameter name -> JSON value that the user gave, checked."""
     store: RunStore
@@ -70,8 +71,7 @@ class Job:
 
     def parameters_text(self) -> str:
         """Return JSON text of every parameter's name -> value."""
-        defaults = {p.name: json.loads(p.default) for p in self.pipeline.parameters}
-        return json.dumps(defaults | dict(self.given))
+        return json.dumps(_values(self.pipeline, self.given))
 
     def facts(self) -> RunFacts:
         """Return what is known about the run before it starts.
@@ -80,7 +80,7 @@ class Job:
             UsageError: If the notebook cannot be read any more.
         """
         request = self.request
-        modules = sorted({module for task in self.tasks for module in task.modules})
+        modules = sorted({module for task in self.steps for module in task.modules})
         facts = RunFacts(
             version=__version__,
             notebook_sha256=hashlib.sha256(self.content).hexdigest(),
@@ -102,16 +102,16 @@ class Job:
         if self.request.resumes is None:
             return {}
         run = self.store.load(self.request.resumes)
-        values = {
-            (planned.name, value.port): value.digest
-            for planned in plan.steps
-            if planned.result is not None
-            for value in planned.result.values
-        }
+        values: dict[tuple[StepName, str], str] = {}
+        for planned in plan.steps:
+            if planned.result is not None:
+                values |= {(planned.name, v.port): v.digest for v in planned.result.values}
+            values |= self.planner.collected(planned.name, values)
         found = {}
         for task, planned in zip(self.tasks, plan.steps, strict=True):
             ports = [(port.step, port.port) for port in task.inputs]
-            if planned.result is None and all(port in values for port in ports):
+            is_missing = planned.result is None and task.loop is None
+            if is_missing and all(port in values for port in ports):
                 conditions = self.planner.conditions(task.step, values)
                 restart = find_restart(run, task, conditions)
                 if restart is not None:
@@ -131,27 +131,34 @@ def prepare(
 
     Raises:
         UsageError: If the request cannot be done as asked.
-        CompileError: If the pipeline has errors, or needs what this backend does not support.
+        CompileError: If the pipeline has errors.
     """
     source = Path(pipeline.path).absolute()
     _refuse(pipeline, source, request)
     request = _limited(request, pipeline.settings)
+    parts = expand(tasks, pipeline, given)
     kernel, note = installed_kernel(pipeline.kernel_name)
     python = kernel_python(kernel)
     environment = NOTHING_KNOWN if python is None else read_environment(python)
     results, digests = ResultStore(store.home), FileDigests(store.home)
     kept = kept_results(store.load(request.resumes)) if request.resumes else frozenset()
     planner = Planner(
-        tasks,
+        parts,
         Circumstances(
-            given=given, source=str(source), environment=environment, results=results, kept=kept
+            given=given,
+            parameters=_values(pipeline, given),
+            source=str(source),
+            environment=environment,
+            results=results,
+            kept=kept,
         ),
         request,
         FileStates(digests, request.working_directory or source.parent),
     )
     return Job(
         pipeline=pipeline,
-        tasks=tasks,
+        steps=tasks,
+        tasks=parts,
         given=given,
         store=store,
         request=request,
@@ -165,6 +172,11 @@ def prepare(
     )
 
 
+def _values(pipeline: Pipeline, given: Mapping[str, object]) -> dict[str, object]:
+    """Return every parameter's name -> value, defaults included."""
+    return {p.name: json.loads(p.default) for p in pipeline.parameters} | dict(given)
+
+
 def _limited(request: RunRequest, settings: PipelineSettings) -> RunRequest:
     """Return the request within what the notebook's metadata allows a run."""
     jobs = min(request.jobs, settings.parallelism or request.jobs)
@@ -174,11 +186,8 @@ def _limited(request: RunRequest, settings: PipelineSettings) -> RunRequest:
 
 def _refuse(pipeline: Pipeline, source: Path, request: RunRequest) -> None:
     """Raise for what cannot be done, before anything is made."""
-    diagnostics = pipeline.errors() + tuple(
-        d for d in check_pipeline(pipeline) if d.severity is Severity.ERROR
-    )
-    if diagnostics:
-        raise CompileError(diagnostics=diagnostics)
+    if pipeline.errors():
+        raise CompileError(diagnostics=pipeline.errors())
     if request.jobs < 1:
         raise UsageError(f"--jobs must be at least 1, not {request.jobs}")
     out = request.out

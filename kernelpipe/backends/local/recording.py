@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from kernelpipe.backends.local.reporting import Reporter
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Run, StepRun
+from kernelpipe.model.run import Run, StepFacts, StepRun
 from kernelpipe.runs.events import EVENTS, EventFile
 
-_FACTS = ("started_s", "cell_count", "attempts", "made_in")
+_FACTS: Final = ("started_s", "cell_count", "attempts", "made_in")
 """Of what is recorded about a step, what watching it takes; the rest can be long."""
 
 
@@ -80,7 +80,7 @@ class RecordingReporter:
 
     def step_finished(self, step: StepRun) -> None:
         """Write how the step went."""
-        facts = json.loads(step.facts)
+        facts: StepFacts = json.loads(step.facts)
         self._write(
             "step_finished",
             step=step.name,
@@ -88,7 +88,7 @@ class RecordingReporter:
             cached=step.is_cached,
             reason=step.reason,
             duration_s=step.duration_s,
-            facts={name: facts[name] for name in _FACTS if name in facts},
+            facts=_watched(facts),
             error=None if step.error is None else asdict(step.error),
         )
         self._reporter.step_finished(step)
@@ -112,3 +112,14 @@ class RecordingReporter:
     def _write(self, kind: str, **facts: object) -> None:
         if self._file is not None:
             self._file.append({"time": self._clock(), "kind": kind, **facts})
+
+
+def _watched(facts: StepFacts) -> dict[str, object]:
+    """Return what watching a step takes; of the items of a loop all but what can be long."""
+    found: dict[str, object] = {name: value for name, value in facts.items() if name in _FACTS}
+    if "items" in facts:
+        found["items"] = [
+            {name: value for name, value in item.items() if name != "facts"}
+            for item in facts["items"]
+        ]
+    return found

@@ -32,7 +32,7 @@ class Repetition:
 
 def find_repetition(pipeline: Pipeline, run: Run, home: Path) -> Repetition | None:
     """Return what repeating ``run`` would be, None if it would run a step."""
-    if run.state is not RunState.SUCCEEDED:
+    if run.state is not RunState.SUCCEEDED or any(step.is_exit for step in pipeline.steps):
         return None
     store = ResultStore(home)
     results = _results(run, store)

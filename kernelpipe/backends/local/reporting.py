@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 from kernelpipe.model.names import RunId, StepName
 from kernelpipe.model.run import Run, StepFacts, StepRun
-from kernelpipe.runs.wording import ago, counted, duration
+from kernelpipe.runs.wording import ago, counted, duration, items_summary
 
 
 class Reporter(Protocol):
@@ -159,12 +159,14 @@ def describe_step(step: StepRun, *, now: float) -> str:
     """
     facts: StepFacts = json.loads(step.facts)
     if step.is_cached:
-        return f"{step.name}: found{_origin(facts, now)}"
+        items = f" all {counted(len(facts['items']), 'item')}" if "items" in facts else ""
+        return f"{step.name}: found{items}{_origin(facts, now)}"
     time_text = "" if step.duration_s is None else f" in {duration(step.duration_s)}"
     attempts = facts.get("attempts", 1)
     tries = f" after {counted(attempts, 'attempt')}" if attempts > 1 else ""
     reason = f": {step.reason}" if step.reason else ""
-    return f"{step.name}: {step.state.value}{time_text}{tries}{reason}"
+    items = f" ({items_summary(facts['items'])})" if "items" in facts else ""
+    return f"{step.name}: {step.state.value}{time_text}{tries}{items}{reason}"
 
 
 def _origin(facts: StepFacts, now: float) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from kernelpipe.backends.local.outcome import ExecutedCell, read_executed
 from kernelpipe.backends.local.workspace import CHECKPOINTS, CONDITIONS
 from kernelpipe.compiler import CodePart, Conditions, Task, read_conditions, result_key
-from kernelpipe.model.names import StepName
-from kernelpipe.model.run import Run, RunState
+from kernelpipe.model.run import Run, RunState, parts_of
 from kernelpipe.runs import FileDigests
+from kernelpipe.runs.attempts import find_attempts
 from kernelpipe.runs.json_files import read_json
 
 _STATE = "state.json"
@@ -30,7 +30,8 @@ def kept_results(run: Run) -> frozenset[str]:
     return frozenset(
         str(facts["result"])
         for step in run.steps
-        if step.state is RunState.SUCCEEDED and "result" in (facts := json.loads(step.facts))
+        for part in parts_of(step)
+        if part.state is RunState.SUCCEEDED and "result" in (facts := json.loads(part.facts))
     )
 
 
@@ -45,7 +46,7 @@ def find_restart(run: Run, task: Task, conditions: Conditions) -> Restart | None
         task: The step as it is now.
         conditions: All that determines it now, its inputs included.
     """
-    directory = _directory(run, task.step)
+    directory = _directory(run, task)
     if directory is None:
         return None
     kept = read_json(directory / CHECKPOINTS / _STATE)
@@ -77,13 +78,15 @@ def _finds_same_files(touched: Mapping[str, Any]) -> bool:
     )
 
 
-def _directory(run: Run, step: StepName) -> Path | None:
+def _directory(run: Run, task: Task) -> Path | None:
     """Return the directory of the last attempt at a step that failed or was stopped."""
-    found = sorted(
-        path.parent
-        for path in Path(run.directory, "steps").glob(f"*/{CONDITIONS}")
-        if path.parent.name.partition("-")[2].partition(".")[0] == step
+    item = None if task.item is None else task.item.number
+    attempts = (
+        find_attempts(Path(run.directory), position, task.public_step, item=item)
+        for position, step in enumerate(run.steps)
+        if step.name == task.public_step
     )
+    found = [path for paths in attempts for path in paths if (path / CONDITIONS).exists()]
     return found[-1] if found else None
 
 

@@ -24,12 +24,21 @@ class Selection:
 def select(tasks: Sequence[Task], request: RunRequest) -> Selection:
     """Return what ``request`` means for the steps of ``tasks``.
 
+    A request names a loop's step, and means all of its items.
+
     Raises:
         UsageError: If it names a step that does not exist, or contradicts itself.
     """
-    known = [task.step for task in tasks]
+    parts: dict[StepName, list[StepName]] = {}
+    for task in tasks:
+        parts.setdefault(task.public_step, []).append(task.step)
     for option in (request.only, request.start_from, request.until):
-        _check_names(option, known)
+        _check_names(option, list(parts))
+    only, start_from, until = (
+        [part for name in option for part in parts[name]]
+        for option in (request.only, request.start_from, request.until)
+    )
+    known = [task.step for task in tasks]
     if request.only and (request.start_from or request.until):
         raise UsageError("--only cannot be combined with --from and --until")
     before = {task.step: task.after for task in tasks}
@@ -38,12 +47,13 @@ def select(tasks: Sequence[Task], request: RunRequest) -> Selection:
         for step in task.after:
             after[step].append(task.step)
     taking_part = set(known)
-    if request.until:
-        taking_part = _closure(request.until, before)
-    if request.only:
-        taking_part = _closure(request.only, before)
-    forced = dict.fromkeys(_closure(request.start_from, after), "asked for with --from")
-    forced |= dict.fromkeys(request.only, "asked for with --only")
+    if until:
+        taking_part = _closure(until, before)
+        taking_part |= {task.step for task in tasks if task.is_exit}
+    if only:
+        taking_part = _closure(only, before)
+    forced = dict.fromkeys(_closure(start_from, after), "asked for with --from")
+    forced |= dict.fromkeys(only, "asked for with --only")
     if not request.is_cache_used:
         forced = dict.fromkeys(known, "asked for with --no-cache") | forced
     if missing := sorted(set(request.start_from) - taking_part):
@@ -51,17 +61,18 @@ def select(tasks: Sequence[Task], request: RunRequest) -> Selection:
     return Selection(
         left_out=frozenset(known) - taking_part,
         forced=forced,
-        must_be_found=frozenset(taking_part - set(request.only)) if request.only else frozenset(),
+        must_be_found=frozenset(taking_part - set(only)) if only else frozenset(),
     )
 
 
 def _check_names(names: Iterable[StepName], known: Sequence[StepName]) -> None:
     for name in names:
         if name not in known:
-            raise UsageError(
-                f"there is no step '{name}'",
-                hint=did_you_mean(name, known) or f"the steps are: {', '.join(known)}",
-            )
+            whole = name.partition("[")[0]
+            hint = did_you_mean(name, known) or f"the steps are: {', '.join(known)}"
+            if whole in known:
+                hint = f"items are not chosen one by one: '{whole}' means all of them"
+            raise UsageError(f"there is no step '{name}'", hint=hint)
 
 
 def _closure(

@@ -11,7 +11,7 @@ from kernelpipe.backends.local.files import write_json
 from kernelpipe.backends.local.outcome import RESULT
 from kernelpipe.backends.local.session import EXECUTED, STEP_NOTEBOOK
 from kernelpipe.compiler import Conditions, Task, conditions_text
-from kernelpipe.model.names import StepName
+from kernelpipe.runs.attempts import attempt_name
 from kernelpipe.runtime.notebook import build_step_notebook
 
 CHECKPOINTS = "checkpoints"
@@ -25,12 +25,13 @@ class Call:
     """What one attempt at a step is given.
 
     ``given`` is parameter name -> value that the user gave; ``inputs`` is ``step/port`` -> value
-    file; ``restart`` is what :mod:`kernelpipe.runtime.checkpoints` needs to begin within the step,
-    None to begin at its first cell.
+    file, of a loop's step one per item, in order; ``restart`` is what
+    :mod:`kernelpipe.runtime.checkpoints` needs to begin within the step, None to begin at its first
+    cell.
     """
 
     given: Mapping[str, object]
-    inputs: Mapping[str, Path]
+    inputs: Mapping[str, Path | tuple[Path, ...]]
     conditions: Conditions
     restart: Mapping[str, object] | None = None
 
@@ -55,17 +56,18 @@ class Workspace:
         name = source.name if source.name != _SOURCE else f"executed-{_SOURCE}"
         return self.directory / name
 
-    def step(self, position: int, step: StepName, attempt: int) -> Path:
-        """Return the directory of one attempt at a step.
+    def step(self, position: int, task: Task, attempt: int) -> Path:
+        """Return the directory of one attempt at a step, or at an item of a loop's step.
 
         Args:
             position: Of the step in the pipeline, from zero; keeps names apart that differ in
                 case only, and the directories in order.
-            step: The step.
+            task: The step, or the item.
             attempt: From one.
         """
-        name = f"{position + 1:02d}-{step}"
-        return self.directory / "steps" / (name if attempt == 1 else f"{name}.{attempt}")
+        number = None if task.item is None else task.item.number
+        name = attempt_name(position, task.public_step, attempt=attempt, item=number)
+        return self.directory / "steps" / name
 
     def take_source(self, content: bytes) -> None:
         """Keep the source notebook as it is now."""
@@ -89,7 +91,10 @@ class Workspace:
         given = call.given
         entries: dict[str, object] = {
             "parameters": {name: given[name] for name in task.parameters if name in given},
-            "inputs": {port: str(path) for port, path in call.inputs.items()},
+            "inputs": {
+                port: str(path) if isinstance(path, Path) else [str(each) for each in path]
+                for port, path in call.inputs.items()
+            },
             "outputs": {port.port: str(outputs / port.port) for port in task.outputs},
             "result": str(directory / RESULT),
             "record": True,
@@ -98,6 +103,9 @@ class Workspace:
         }
         if task.settings.checkpoint:
             entries["checkpoints"] = str(directory / CHECKPOINTS)
+        if task.item is not None:
+            entries["bind"] = task.item.binding()
+            entries["repeats"] = task.item.repeats
         if call.restart is not None:
             entries["restart"] = dict(call.restart)
         (directory / "document.json").write_text(task.document, encoding="utf-8")

@@ -2,11 +2,10 @@
 
 import re
 from argparse import ArgumentTypeError, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelpipe import api
-from kernelpipe.cli.arguments import ArgumentParser, duration_s
+from kernelpipe.cli.arguments import ArgumentParser, add_home, duration_s
 
 if TYPE_CHECKING:
     from kernelpipe.runs.garbage import Garbage
@@ -31,12 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         " than this, for example 500M, 10G",
     )
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
-    parser.add_argument(
-        "--home",
-        type=Path,
-        metavar="DIR",
-        help="where runs are kept (default: .kernelpipe in this folder)",
-    )
+    add_home(parser, place="in this folder")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from kernelpipe import api
-from kernelpipe.cli.arguments import ArgumentParser
+from kernelpipe.cli.arguments import ArgumentParser, add_home
 from kernelpipe.runs import LATEST
 from kernelpipe.runs.wording import size
 
@@ -30,12 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="RUN",
         help="compare with this run (default: the last that succeeded before it)",
     )
-    parser.add_argument(
-        "--home",
-        type=Path,
-        metavar="DIR",
-        help="where runs are kept (default: .kernelpipe in this folder, or beside the notebook)",
-    )
+    add_home(parser, place="in this folder, or beside the notebook")
     parser.add_argument("--notebook", type=Path, metavar="NB", help="only runs of this notebook")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 

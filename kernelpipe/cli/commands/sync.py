@@ -2,23 +2,17 @@
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 from kernelpipe import api
 from kernelpipe.api.tracking import SYNC_TIMEOUT_S, sync, sync_document
-from kernelpipe.cli.arguments import ArgumentParser, duration_s
+from kernelpipe.cli.arguments import ArgumentParser, add_home, duration_s
 from kernelpipe.errors import BackendError
 from kernelpipe.runs.tracking.syncing import Hindrance, Sync
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "--home",
-        type=Path,
-        metavar="DIR",
-        help="where runs are kept (default: .kernelpipe in this folder)",
-    )
+    add_home(parser, place="in this folder")
     parser.add_argument(
         "--timeout",
         type=duration_s,

@@ -351,20 +351,29 @@ class _RunDelivery:
         self._ledger.end(run, status, ended_ms=ended)
 
     def _read(self, step: StepName, port: str | None) -> dict[str, Any]:
-        """Return the values that a step handed on, in one of its files or all; by variable."""
+        """Return the values that a step handed on, in one of its files or all; by variable.
+
+        Those of a step that ran once per item are lists, as later steps see them.
+        """
         results = ResultStore(self._outbox.home)
         source = str(Path(self._recorded.started["run"]["source"]).parent)
         if source not in sys.path:
             sys.path.append(source)  # classes may be in the notebook's own modules
-        found: dict[str, Any] = {}
-        for value in self._recorded.steps[step]["facts"].get("values", ()):
+        found: dict[str, list[Any]] = {}
+        facts = self._recorded.steps[step]["facts"]
+        for value in facts.get("values", ()):
             if port is not None and value["port"] != port:
                 continue
             try:
-                found |= read_values(results.path(value["digest"]))
+                for name, each in read_values(results.path(value["digest"])).items():
+                    found.setdefault(name, []).append(each)
             except (ValueFileError, OSError) as error:
                 self._notes.append(f"a value of step '{step}' cannot be read: {error}")
-        return {name: value for name, value in found.items() if not name.startswith("@")}
+        return {
+            name: values if "items" in facts else values[-1]
+            for name, values in found.items()
+            if not name.startswith("@")
+        }
 
     def _save(self) -> None:
         self._outbox.note_delivery(

@@ -36,6 +36,19 @@ def test_parse__after_two_dashes__everything_is_a_file(parser: ArgumentParser) -
     assert arguments.parameter == []
 
 
+def test_parse__free_words_on_both_sides_of_an_option__are_taken() -> None:
+    """As in ``runs show --home DIR latest``: options may stand anywhere."""
+    parser = ArgumentParser(prog="kernelpipe thing", description="do a thing")
+    parser.add_argument("action", nargs="?", default="list")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--home")
+
+    arguments = parser.parse(["show", "--home", "there", "latest", "load"])
+
+    assert (arguments.action, arguments.home) == ("show", "there")
+    assert arguments.words == ["latest", "load"]
+
+
 def test_parse__pair_without_value__is_refused(parser: ArgumentParser) -> None:
     """The message names the option."""
     with pytest.raises(UsageError, match="-p takes a name and a value"):

@@ -214,7 +214,7 @@ def test_runs_list__no_such_runs__says_so(home: Path, capsys: pytest.CaptureFixt
     ("words", "message"),
     [
         pytest.param(
-            ["lst"], "'lst' is not one of list, show, diff, logs, rm; did you", id="action"
+            ["lst"], "'lst' is not one of list, show, diff, logs, stop, rm; did you", id="action"
         ),
         pytest.param(["list", "r1"], "'runs list' takes no run, got 'r1'", id="list-run"),
         pytest.param(["show", "latest", "x"], "'x' is one word too many", id="words"),

@@ -45,6 +45,17 @@ def _tags(*tags: str) -> kit.JSON:
         pytest.param([("imports", "functions")], "functions", id="both setup"),
         pytest.param([("skip", "step:a"), ()], "skip imports", id="skip wins"),
         pytest.param([("pipeline-parameters", "parameters")], "parameters", id="both spellings"),
+        pytest.param(
+            [("parameters",), ("injected-parameters",), ()],
+            "parameters parameters imports",
+            id="injected by papermill",
+        ),
+        pytest.param(
+            [("step:a",), ("injected-parameters",)], "step:a step", id="injected into a step"
+        ),
+        pytest.param(
+            [("injected-parameters", "step:a"), ()], "step:a step", id="injected with a step"
+        ),
     ],
 )
 def test_read__tags_and_neighbours__give_the_role(tags: list[tuple[str, ...]], roles: str) -> None:

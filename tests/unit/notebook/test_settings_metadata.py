@@ -394,6 +394,7 @@ def test_notebook_metadata__right__is_typed() -> None:
         deadline=90.5,
         parallelism=3,
         service_account="runner",
+        merge=True,
     ).settings
 
     assert settings == PipelineSettings(
@@ -403,6 +404,7 @@ def test_notebook_metadata__right__is_typed() -> None:
         deadline_s=91,
         parallelism=3,
         service_account="runner",
+        merge=True,
     )
 
 

@@ -387,7 +387,7 @@ def test_edit_tags__of_a_step__as_documented(before: str, edit: TagEdit, after: 
         ),
         pytest.param("step:a", _setting(0, name="cpu", value=" "), "nothing after", id="empty"),
         pytest.param(
-            "step:a", _setting(0, name="when", value="f(a, b) > 1"), "has a comma", id="comma"
+            "step:a", _setting(0, name="when", value="a in [1, 2]"), "has a comma", id="comma"
         ),
         pytest.param(
             "step:a", _setting(0, name="cpu", value=None), "no tag of step 'a' sets", id="unset"

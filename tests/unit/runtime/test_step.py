@@ -1,15 +1,17 @@
 """begin, load and save, as the cells of a step notebook call them."""
 
 import json
+import random
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kernelpipe.runtime import step
 from kernelpipe.runtime.container import ValueFileError
 from kernelpipe.runtime.metrics import MissingMetricError
-from kernelpipe.runtime.step import begin, load, save
+from kernelpipe.runtime.step import ItemError, begin, load, save
 from kernelpipe.runtime.unstorable import UnstorableValueError
 from kernelpipe.runtime.values import dump_group, read_values
 
@@ -80,6 +82,105 @@ def test_step__inputs__override_setup_after_removal(tmp_path: Path) -> None:
 
     assert type(notebook.namespace["x"]) is notebook.namespace["C"]
     assert "tmp" not in notebook.namespace
+
+
+def give(**call: object) -> None:
+    """Change the call of a step that has begun."""
+    step._current[0].call = {**step._current[0].call, **call}
+
+
+def test_load__files_of_a_loop__become_lists_in_order(tmp_path: Path) -> None:
+    """Objects that an item shared are shared; the item of the step's own loop is bound last."""
+    for number in (0, 1):
+        made: dict[str, Any] = {"x": [number], "__name__": "__main__"}
+        made["y"] = made["x"]
+        dump_group(["x", "y"], made, tmp_path / f"x{number}")
+    inputs = [{"step": "first", "port": "x", "names": ["x", "y"]}]
+    notebook = Notebook(tmp_path, inputs=inputs)
+    files = [str(tmp_path / "x1"), str(tmp_path / "x0")]
+    give(inputs={"first/x": files}, bind={"lr": 0.5})
+
+    load()
+
+    assert notebook.namespace["x"] == [[1], [0]]
+    assert notebook.namespace["y"][0] is notebook.namespace["x"][0]
+    assert notebook.namespace["lr"] == 0.5
+
+
+def test_load__loop_over_no_items__gives_empty_lists(tmp_path: Path) -> None:
+    """Hidden state stays as it is."""
+    inputs = [{"step": "first", "port": "x", "names": ["@random", "x"]}]
+    notebook = Notebook(tmp_path, inputs=inputs)
+    give(inputs={"first/x": []})
+
+    load()
+
+    assert notebook.namespace["x"] == []
+
+
+def test_load__item_gave_no_value__says_which(tmp_path: Path) -> None:
+    """A list with a hole in it would be another list."""
+    for number, values in enumerate(({"x": 1}, {})):
+        dump_group(["x"], {"__name__": "__main__", **values}, tmp_path / f"x{number}")
+    Notebook(tmp_path, inputs=[{"step": "first", "port": "x", "names": ["x"]}])
+    give(inputs={"first/x": [str(tmp_path / "x0"), str(tmp_path / "x1")]})
+
+    with pytest.raises(ItemError, match=r"^item 1 of step 'first' gave no 'x'$"):
+        load()
+
+
+CALLING = """\
+class Calling:
+    def __init__(self, f):
+        self.f = f
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "function"),
+    [
+        pytest.param("y = Calling(lambda: x)", "<lambda>", id="held"),
+        pytest.param("y = Calling(lambda: [x for _ in 'a'])", "<lambda>", id="inner-code"),
+        pytest.param("class K:\n    def get(self): return x\ny = K()", "K.get", id="method"),
+        pytest.param("y = lambda x=x: x", None, id="default"),
+        pytest.param("y = lambda a: a.x", None, id="attribute"),
+        pytest.param("class K:\n    def __init__(self): self.x = x\ny = K()", None, id="init"),
+    ],
+)
+def test_load__item_gave_a_function__may_not_read_what_is_a_list_here(
+    tmp_path: Path, code: str, function: str | None
+) -> None:
+    """The function would compute with the list of all items in place of its own."""
+    for number in (0, 1):
+        made: dict[str, Any] = {"__name__": "__main__", "x": number}
+        exec(CALLING + code, made)  # noqa: S102 - what a cell does
+        for name in ("x", "y"):
+            dump_group([name], made, tmp_path / f"{name}{number}")
+    ports = [{"step": "first", "port": name, "names": [name]} for name in ("y", "x")]
+    notebook = Notebook(tmp_path, inputs=ports)
+    give(inputs={f"first/{n}": [str(tmp_path / f"{n}{i}") for i in (0, 1)] for n in ("x", "y")})
+
+    if function is None:
+        load()
+        assert notebook.namespace["x"] == [0, 1]
+    else:
+        said = f"item 0 of step 'first' gave the function '{function}', which reads 'x' when"
+        with pytest.raises(ItemError, match=said):
+            load()
+
+
+def test_load__hidden_state_of_a_loop__is_the_last_items(tmp_path: Path) -> None:
+    """There is one generator, which has one state."""
+    for number in (0, 1):
+        random.seed(number)
+        dump_group(["@random"], {"__name__": "__main__"}, tmp_path / f"x{number}")
+    expected = random.Random(1).random()  # noqa: S311 - no secret
+    Notebook(tmp_path, inputs=[{"step": "first", "port": "x", "names": ["@random"]}])
+    give(inputs={"first/x": [str(tmp_path / "x0"), str(tmp_path / "x1")]})
+
+    load()
+
+    assert random.random() == expected  # noqa: S311 - no secret
 
 
 def test_step__hidden_state__is_stored_under_its_port(tmp_path: Path) -> None:

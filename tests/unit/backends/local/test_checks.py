@@ -10,7 +10,6 @@ from kernelpipe.backends.local import check_pipeline
 from kernelpipe.model.diagnostic import Severity
 from kernelpipe.model.location import Location
 from kernelpipe.model.settings import (
-    Foreach,
     MetadataEntry,
     NamedText,
     PipelineSettings,
@@ -41,11 +40,6 @@ TEXT = (NamedText(key="k", value="v"),)
         pytest.param({"labels": TEXT}, "WARNING KP401 'label'", id="labels"),
         pytest.param({"annotations": TEXT}, "WARNING KP401 'annotation'", id="annotations"),
         pytest.param({"report": False}, "INFO KP401 'report'", id="report"),
-        pytest.param({"when": "acc > 0.5"}, "ERROR KP401 'when'", id="when"),
-        pytest.param(
-            {"foreach": Foreach(name="x", items="xs")}, "ERROR KP401 'foreach'", id="foreach"
-        ),
-        pytest.param({"on_exit": True}, "ERROR KP401 'on-exit'", id="on-exit"),
     ],
 )
 def test_check__setting_without_effect_here__is_reported_at_its_cell(
@@ -66,11 +60,11 @@ def test_check__setting_without_effect_here__is_reported_at_its_cell(
 
 
 def test_check__honoured_settings__says_nothing(tmp_path: Path) -> None:
-    """These settings work here; on_exit that is off changes nothing."""
+    """These settings work here."""
     pipeline, _ = local_kit.pipeline(
         tmp_path / "n.ipynb",
-        local_kit.step("a", "1", env=TEXT, retry=2, timeout_s=3.0, on_exit=False),
-        local_kit.step("b", "1", cache=True, checkpoint=True, cpu="2", memory="4Gi"),
+        local_kit.step("a", "1", env=TEXT, retry=2, timeout_s=3.0, on_exit=True),
+        local_kit.step("b", "1", when="lr > 1", cache=True, checkpoint=True, cpu="2", memory="4Gi"),
     )
 
     assert check_pipeline(pipeline) == ()

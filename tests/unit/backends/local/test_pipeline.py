@@ -50,18 +50,25 @@ def test_run__wrong_use__is_refused_before_anything_is_made(
 
 
 def test_run__pipeline_has_errors__is_refused_with_all_of_them(tmp_path: Path) -> None:
-    """What the backend does not support is among them."""
-    pipeline, tasks = local_kit.pipeline(tmp_path / "n.ipynb", local_kit.step("a", "1", when="x"))
-    broken = Diagnostic(
-        code="KP203",
-        severity=Severity.ERROR,
-        message="broken",
-        location=Location(path="n.ipynb", cell_index=0),
-    )
+    """Warnings are not among them."""
+    pipeline, tasks = local_kit.pipeline(tmp_path / "n.ipynb", local_kit.step("a", "1"))
+    found = [
+        Diagnostic(
+            code=code,
+            severity=severity,
+            message="broken",
+            location=Location(path="n.ipynb", cell_index=0),
+        )
+        for code, severity in (
+            ("KP203", Severity.ERROR),
+            ("KP315", Severity.WARNING),
+            ("KP310", Severity.ERROR),
+        )
+    ]
 
     with pytest.raises(CompileError) as caught:
         run_pipeline(
-            replace(pipeline, diagnostics=(broken,)),
+            replace(pipeline, diagnostics=tuple(found)),
             tasks,
             given={},
             store=RunStore(tmp_path / "home"),
@@ -69,7 +76,7 @@ def test_run__pipeline_has_errors__is_refused_with_all_of_them(tmp_path: Path) -
             reporter=SilentReporter(),
         )
 
-    assert [found.code for found in caught.value.diagnostics] == ["KP203", "KP401"]
+    assert [each.code for each in caught.value.diagnostics] == ["KP203", "KP310"]
 
 
 def test_run__source_is_gone__nothing_is_started(tmp_path: Path) -> None:

@@ -73,3 +73,60 @@ def test_final_state__all_succeeded__is_succeeded() -> None:
     schedule.mark(B, RunState.SUCCEEDED)
 
     assert schedule.final_state() is RunState.SUCCEEDED
+
+
+def test_gate_closed__those_after_it_are_skipped__the_run_succeeds() -> None:
+    """Skipped is not failed; the step whose gate is closed is to blame."""
+    schedule = diamond()
+    schedule.mark(A, RunState.SUCCEEDED)
+    schedule.leave_out(B)
+    schedule.mark(C, RunState.SUCCEEDED)
+
+    assert schedule.skip_blocked() == ((D, B),)
+    assert schedule.is_excused(D)
+    assert schedule.final_state() is RunState.SUCCEEDED
+
+
+def test_gate_closed_beside_a_failure__the_failure_is_to_blame() -> None:
+    """A step that needs both counts as one that the failure stopped."""
+    schedule = diamond()
+    schedule.mark(A, RunState.SUCCEEDED)
+    schedule.leave_out(B)
+    schedule.mark(C, RunState.FAILED)
+
+    assert schedule.skip_blocked() == ((D, C),)
+    assert not schedule.is_excused(D)
+    assert schedule.final_state() is RunState.FAILED
+
+
+def test_exit_step__others_have_ended__it_is_its_turn() -> None:
+    """Whatever happened to them; being skipped with all others is not for it."""
+    schedule = Schedule({A: (), B: (A,), D: ()}, exit_step=D)
+
+    assert schedule.ready() == (A,)
+    assert schedule.exit_step() is None
+
+    schedule.mark(A, RunState.CANCELED)
+    assert schedule.exit_step() is None
+    assert schedule.skip_pending() == (B,)
+    assert schedule.exit_step() == D
+    assert schedule.state_so_far() is RunState.CANCELED
+
+    schedule.mark(D, RunState.RUNNING)
+    assert schedule.exit_step() is None
+    assert schedule.is_unfinished()
+
+    schedule.mark(D, RunState.SUCCEEDED)
+    assert schedule.exit_step() is None
+    assert not schedule.is_unfinished()
+    assert schedule.final_state() is RunState.CANCELED
+
+
+def test_exit_step__fails__the_run_fails() -> None:
+    """Nobody looks at a run that SUCCEEDED."""
+    schedule = Schedule({A: (), D: ()}, exit_step=D)
+    schedule.mark(A, RunState.SUCCEEDED)
+    schedule.mark(D, RunState.FAILED)
+
+    assert schedule.state_so_far() is RunState.SUCCEEDED
+    assert schedule.final_state() is RunState.FAILED

@@ -62,6 +62,11 @@ def test_select__no_cache__forces_every_step() -> None:
         pytest.param(
             RunRequest(jobs=1, only=(StepName("aa"),)), "no step 'aa'(.|\n)*mean 'a'", id="unknown"
         ),
+        pytest.param(
+            RunRequest(jobs=1, only=(StepName("a[0]"),)),
+            r"no step 'a\[0\]'(.|\n)*one by one: 'a' means all of them",
+            id="an item",
+        ),
         pytest.param(RunRequest(jobs=1, only=(A,), until=(B,)), "--only cannot", id="both"),
         pytest.param(
             RunRequest(jobs=1, start_from=(D,), until=(B,)), "--from 'd' is not", id="apart"
