@@ -1,18 +1,22 @@
 """What can be done with a notebook without running it: check it, draw its graph, compile it."""
 
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from kernelpipe.analysis import build_pipeline
 from kernelpipe.errors import CompileError, NotebookReadError, UsageError
 from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
 from kernelpipe.model.location import Location
+from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.notebook import read_notebook, replace_file
 
 PathLike = str | os.PathLike[str]
 OnDiagnostic = Callable[[Diagnostic], None]
+OnMerged = Callable[[Mapping[str, tuple[StepName, ...]]], None]
 
 
 def check(path: PathLike) -> tuple[Diagnostic, ...]:
@@ -53,6 +57,8 @@ def compile_notebook(
     output: PathLike | None = None,
     *,
     on_diagnostic: OnDiagnostic | None = None,
+    merge: bool | None = None,
+    on_merged: OnMerged | None = None,
 ) -> str:
     """Compile a notebook to the YAML text of a Kubeflow pipeline.
 
@@ -60,6 +66,8 @@ def compile_notebook(
         notebook: Path of the notebook, or what :func:`graph` returned for it without tests.
         output: Where to write the text; written whole or not at all. None writes nothing.
         on_diagnostic: Is called with each warning, in notebook order.
+        merge: Run linear chains of steps in one pod; None means as the notebook's metadata say.
+        on_merged: Is called with the tasks that run several steps: name -> steps in order.
 
     Returns:
         The text; the same notebook gives the same text.
@@ -73,17 +81,34 @@ def compile_notebook(
     from kernelpipe.backends import kfp  # noqa: PLC0415  # what `graph` does without is loaded late
     from kernelpipe.compiler import lower  # noqa: PLC0415  # likewise
 
-    pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook, include_tests=False)
-    target = None if output is None else _checked_target(Path(output), pipeline)
-    tasks = lower(pipeline)
-    text: str = kfp.emit_ir(
-        pipeline,
-        tasks,
-        report=lambda found: report_diagnostics((*pipeline.diagnostics, *found), on_diagnostic),
-    )
+    with _without_collecting():
+        pipeline = (
+            notebook if isinstance(notebook, Pipeline) else graph(notebook, include_tests=False)
+        )
+        target = None if output is None else _checked_target(Path(output), pipeline)
+        tasks = lower(pipeline)
+        text: str = kfp.emit_ir(
+            pipeline,
+            tasks,
+            report=lambda found: report_diagnostics((*pipeline.diagnostics, *found), on_diagnostic),
+            merge=pipeline.settings.merge is True if merge is None else merge,
+            on_merged=on_merged,
+        )
     if target is not None:
         write_atomically(target, text.encode())
     return text
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Turn the garbage collector off: there is no garbage yet, and looking takes a tenth more."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def report_diagnostics(

@@ -4,6 +4,7 @@ The functions of this module are named in value files, so their names and argume
 file format.
 """
 
+import dis
 import functools
 import importlib
 import sys
@@ -36,6 +37,8 @@ class Links:
         originals: Key -> the attributes that a class had after setup.
         copies: Key -> pickle of the object by value; of the files loaded so far, for keys that
             this step's setup does not define.
+        listed: Names that stand for the lists of what a loop's items gave, while that is loaded.
+        late_reads: (Function, name) for each function loaded meanwhile that reads one of them.
     """
 
     namespace: dict[str, Any]
@@ -44,6 +47,8 @@ class Links:
     keys: dict[int, str] = field(default_factory=dict)
     originals: dict[str, dict[str, Any]] = field(default_factory=dict)
     copies: dict[str, bytes] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    late_reads: list[tuple[str, str]] = field(default_factory=list)
 
     def register(self, shared: Mapping[str, int]) -> None:
         """Remember what setup bound to the names of ``shared``.
@@ -220,7 +225,26 @@ def make_function(
 ) -> types.FunctionType:
     """Return a function whose globals are the user's (None) or those of ``module``."""
     namespace = main_namespace() if module is None else importlib.import_module(module).__dict__
+    own = _active[-1]
+    if module is None and own.listed and code.co_name not in _CONSTRUCTORS:
+        read = sorted(own.listed & _globals_read(code))
+        own.late_reads += [(code.co_qualname, name) for name in read]
     return types.FunctionType(code, namespace, code.co_name, None, cells)
+
+
+_CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__"})
+"""Methods that have run when there is an instance, and that nobody calls on it again."""
+
+
+def _globals_read(code: types.CodeType) -> set[str]:
+    """Return the globals that a function's code reads, that of functions within it included."""
+    found = {
+        each.argval
+        for each in dis.get_instructions(code)
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    inner = (each for each in code.co_consts if isinstance(each, types.CodeType))
+    return found.union(*map(_globals_read, inner))
 
 
 _FUNCTION_ATTRIBUTES = (

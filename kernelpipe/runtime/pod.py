@@ -11,14 +11,37 @@ from pathlib import Path
 from typing import Any
 
 from .notebook import build_step_notebook
+from .pod_chores import METRICS_PORT, do_chore
+from .pod_gates import answers, why_untold
 from .pod_kernel import has_kernel, run_in_kernel
+from .pod_loops import (
+    ITEM_INPUT,
+    NO_ITEMS,
+    PLACE,
+    Item,
+    LoopError,
+    files_in_order,
+    read_bundle,
+    read_item,
+)
 from .pod_packages import PackagesError, provide_packages
 from .pod_report import failure_report, output_texts, plain_report, render_report
 from .pod_values import ParameterError, given_parameters
 
-METRICS_PORT = "run-metrics"
 REPORT_PORT = "run-report"
 RUNTIME_PORT = "run-runtime"
+STATUS_INPUT = "run-status"
+CHAIN_FILE = "chain.json"
+"""What there is instead of ``step.json`` when several steps share the pod."""
+_ENDINGS = {
+    "SUCCEEDED": "SUCCEEDED",
+    "COMPLETE": "SUCCEEDED",
+    "CACHED": "SUCCEEDED",
+    "FAILED": "FAILED",
+    "CANCELED": "CANCELED",
+    "CANCELLED": "CANCELED",
+}
+"""Words of KFP, its metadata store and ``kfp.local`` -> the state that an on-exit step is told."""
 _MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 
 
@@ -74,16 +97,20 @@ class Pod:
 
 
 def main(root: str, executor_input: str) -> int:
-    """Run the step that was unpacked in ``root``.
+    """Run the step, or the steps one after another, that were unpacked in ``root``.
 
     Args:
         root: A fresh directory; it is removed at the end.
         executor_input: KFP's ExecutorInput, JSON text.
 
     Returns:
-        The exit code: 0 when the step succeeded, 1 when it failed.
+        The exit code: 0 when the steps succeeded, 1 when one failed.
     """
     given = json.loads(executor_input)
+    if Path(root, CHAIN_FILE).is_file():
+        from .pod_chain import run_chain  # noqa: PLC0415 - only where steps share a pod
+
+        return run_chain(Path(root), given)
     step = read_step(Path(root))
     pod = Pod(Path(root), step, given.get("inputs", {}), given.get("outputs", {}))
     if str(pod.runtime) in sys.path:  # the bootstrap's; the user's code must not see it
@@ -91,7 +118,7 @@ def main(root: str, executor_input: str) -> int:
     try:
         _run(pod)
     except StepError as error:
-        _say(str(error))
+        say(str(error))
         return 1
     finally:
         os.chdir("/")
@@ -118,25 +145,33 @@ def _run(pod: Pod) -> None:
         StepError: If it failed; the report is written all the same.
     """
     _set_directories(pod)
+    _tell_ending(pod)
     try:
+        if "chore" in pod.step:
+            _do_chore(pod)
+            return
+        _check_gate(pod)
+        if "loop" in pod.step and _item(pod) is None:
+            _pass_over(pod)
+            return
         for warning in provide_packages(pod.step, pod.root / "packages", environ=os.environ):
-            _say(f"warning: step '{pod.name}': {warning}")
+            say(f"warning: step '{pod.name}': {warning}")
         call = _call(pod)
-    except (PackagesError, ParameterError, StepError) as error:
+    except (PackagesError, ParameterError, LoopError, StepError) as error:
         message = f"step '{pod.name}': {error}"
         _write_report(pod, failure_report(message, pod.name))
         raise StepError(message) from error
     executed = _execute(pod, call)
     _write_report(pod, _rendered(executed, pod.name))
     result = _result(pod, call, executed)
-    _write_outputs(pod, call, result)
+    _write_outputs(pod, call, result, _told(pod, result))
 
 
 def _rendered(executed: Mapping[str, Any], title: str) -> str:
     try:
         return render_report(executed, title)
     except Exception as error:  # noqa: BLE001 - the image's nbconvert, in whatever state it is
-        _say(f"warning: step '{title}': nbconvert failed ({error!r}), the report is plain")
+        say(f"warning: step '{title}': nbconvert failed ({error!r}), the report is plain")
         return plain_report(executed, title)
 
 
@@ -153,6 +188,20 @@ def _set_directories(pod: Pod) -> None:
     os.chdir(pod.work)
 
 
+def _tell_ending(pod: Pod) -> None:
+    """Set the variables that tell an on-exit step how the run has ended.
+
+    KFP passes on the state of its metadata store, which knows neither of pods that were killed nor
+    of steps that were skipped: it may say RUNNING for ever.
+    """
+    status = pod.inputs.get("parameterValues", {}).get(STATUS_INPUT)
+    if isinstance(status, dict):
+        state = _ENDINGS.get(str(status.get("state")), "UNKNOWN")
+        os.environ["KERNELPIPE_RUN_STATE"] = state
+        reason = (status.get("error") or {}).get("message") or ""
+        os.environ["KERNELPIPE_RUN_REASON"] = "" if state == "SUCCEEDED" else str(reason)
+
+
 def _call(pod: Pod) -> dict[str, Any]:
     """Return the step's call: parameters, and the files of its inputs and outputs."""
     document = pod.document
@@ -161,21 +210,41 @@ def _call(pod: Pod) -> dict[str, Any]:
         pod.inputs.get("parameterValues", {}),
         pod.step["json_parameters"],
     )
-    inputs = {}
-    for entry in document["inputs"]:
-        artifact = _first(pod.inputs.get("artifacts", {}).get(f"{entry['step']}-{entry['port']}"))
-        path = local_path(artifact) if artifact else None
-        if path is None or not path.is_file():
-            names = ", ".join(f"'{name}'" for name in entry["names"])
-            raise StepError(f"{names} of step '{entry['step']}' did not arrive (no file {path})")
-        inputs[f"{entry['step']}/{entry['port']}"] = str(path)
     outputs = {entry["port"]: str(pod.output_path(entry["port"])) for entry in document["outputs"]}
+    item = _item(pod)
     return {
         "parameters": parameters,
-        "inputs": inputs,
+        "inputs": _input_files(pod),
         "outputs": outputs,
         "result": str(pod.root / "result.json"),
+        **({"bind": {pod.step["loop"]["variable"]: item.value}} if item else {}),
     }
+
+
+def _input_files(pod: Pod) -> dict[str, Any]:
+    """Return ``step/port`` of each input -> its file, or the files of a loop's items, in order.
+
+    Raises:
+        StepError: If one did not arrive.
+        LoopError: If not all items of one did.
+    """
+    files: dict[str, Any] = {}
+    for entry in pod.document["inputs"]:
+        listed = pod.inputs.get("artifacts", {}).get(f"{entry['step']}-{entry['port']}", {})
+        artifacts = listed.get("artifacts") or []
+        paths = [local_path(artifact) for artifact in artifacts]
+        missing = next((path for path in paths if not path.is_file()), None)
+        if missing is not None or not paths:
+            names = ", ".join(f"'{name}'" for name in entry["names"])
+            raise StepError(f"{names} of step '{entry['step']}' did not arrive (no file {missing})")
+        key = f"{entry['step']}/{entry['port']}"
+        if entry["step"] not in pod.step.get("lists", ()):
+            files[key] = str(paths[0])
+        elif "loop" in pod.step:
+            files[key] = list(map(str, read_bundle(paths[0], pod.root / "items" / key)))
+        else:
+            files[key] = list(map(str, files_in_order(artifacts, paths)))
+    return files
 
 
 def _execute(pod: Pod, call: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,15 +310,65 @@ def _first_error(executed: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _write_outputs(pod: Pod, call: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+def _told(pod: Pod, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return output parameter -> how the gate is that it stands for."""
+    return answers(
+        pod.step.get("gates", ()),
+        result.get("metrics", {}),
+        pod.inputs.get("parameterValues", {}),
+        pod.step["json_parameters"],
+    )
+
+
+def _check_gate(pod: Pod) -> None:
+    """Look at what the step's own gate has become; it is not closed.
+
+    Raises:
+        StepError: If it could not be told whether it is open.
+    """
+    if "gate" in pod.step:
+        reason = why_untold(pod.inputs["parameterValues"][pod.step["gate"]])
+        if reason is not None:
+            raise StepError(reason)
+
+
+def _item(pod: Pod) -> Item | None:
+    """Return the item that the pod is for, None if the step is no loop's, or the list is empty."""
+    if "loop" not in pod.step:
+        return None
+    return read_item(pod.inputs["parameterValues"][ITEM_INPUT])
+
+
+def _pass_over(pod: Pod) -> None:
+    """Write what later steps take for the values of a loop without items."""
+    ports = [entry["port"] for entry in pod.document["outputs"]]
+    outputs = {port: str(pod.output_path(port)) for port in ports}
+    for path in outputs.values():
+        Path(path).write_bytes(NO_ITEMS)
+    _write_report(pod, plain_report({"cells": []}, f"{pod.name}: no items"))
+    _write_outputs(pod, {"outputs": outputs}, {}, {})
+
+
+def _do_chore(pod: Pod) -> None:
+    """Do what a task is for that runs no step."""
+    told = do_chore(pod, _input_files(pod))
+    outputs = {entry["port"]: None for entry in pod.document["outputs"]}
+    _write_outputs(pod, {"outputs": outputs}, {}, told)
+
+
+def _write_outputs(
+    pod: Pod, call: Mapping[str, Any], result: Mapping[str, Any], told: Mapping[str, Any]
+) -> None:
     """Write the metrics and KFP's ExecutorOutput."""
     artifacts: dict[str, Any] = {}
     facts = result.get("outputs", {})
+    item = _item(pod)
+    place = {PLACE: item.place} if item else {}
     for port in call["outputs"]:
-        artifacts[port] = _described(pod, port, facts.get(port, {}))
+        artifacts[port] = _described(pod, port, facts.get(port, {}) | place)
     metrics = result.get("metrics", {})
     if pod.output(METRICS_PORT) is not None:
-        _write_json(pod.output_path(METRICS_PORT), metrics)
+        _write_json(pod.output_path(METRICS_PORT), {**metrics, **result.get("series", {})})
         artifacts[METRICS_PORT] = _described(pod, METRICS_PORT, metrics)
     if pod.output(REPORT_PORT) is not None:
         artifacts[REPORT_PORT] = _described(pod, REPORT_PORT, {})
@@ -258,7 +377,7 @@ def _write_outputs(pod: Pod, call: Mapping[str, Any], result: Mapping[str, Any])
         artifacts[RUNTIME_PORT] = _described(pod, RUNTIME_PORT, {})
     path = Path(pod.outputs["outputFile"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_json(path, {"artifacts": artifacts})
+    _write_json(path, {"artifacts": artifacts, **({"parameterValues": told} if told else {})})
 
 
 def _described(pod: Pod, port: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -301,7 +420,7 @@ def _first(artifacts: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return first
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Write a message to the pod's log."""
     sys.stderr.write(f"kernelpipe: {text}\n")
     sys.stderr.flush()

@@ -21,6 +21,17 @@ def has_kernel() -> bool:
     return all(importlib.util.find_spec(name) for name in ("nbclient", "ipykernel"))
 
 
+def load_libraries() -> None:
+    """Import what runs notebooks.
+
+    jsonschema, on which nbformat builds, takes a second to make a grammar of addresses (RFC 3987)
+    that no notebook's schema asks for; it does without where that cannot be imported.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # as Python documents
+    import nbclient  # noqa: F401 - so that it is there
+    import nbformat  # noqa: F401 - likewise
+
+
 def run_in_kernel(
     notebook: Mapping[str, Any], *, root: Path, work: Path, on_cell: OnCell
 ) -> dict[str, Any]:
@@ -32,6 +43,7 @@ def run_in_kernel(
         work: The kernel's working directory.
         on_cell: Called with each cell that was executed.
     """
+    load_libraries()
     import nbformat
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager

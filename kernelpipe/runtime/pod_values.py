@@ -1,6 +1,7 @@
 """Parameters of a step as they come out of KFP, made what they were when they went in."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,6 +49,12 @@ def given_parameters(
     return given
 
 
+def shielded(text: str) -> str:
+    """Return JSON ``text`` in ASCII, spelled so that no placeholder can be read in it."""
+    value = json.dumps(json.loads(text))
+    return re.sub(r"\{(?=\{)", r"\\u007b", value)
+
+
 def decode(text: str, entry: Mapping[str, Any]) -> Any:
     """Return the value that JSON ``text`` holds; text that is no JSON stands for itself."""
     try:
@@ -75,6 +82,15 @@ def repair(value: Any, default: Any) -> Any:
     if type(value) is int and isinstance(default, float):
         return float(value)
     return value
+
+
+def as_doubles(value: Any) -> Any:
+    """Return a JSON value as protobuf brings it back: every number is a double."""
+    if isinstance(value, list):
+        return [as_doubles(item) for item in value]
+    if isinstance(value, dict):
+        return {key: as_doubles(item) for key, item in value.items()}
+    return float(value) if _is_number(value) else value
 
 
 def _repair_list(value: list[Any], default: list[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """Say what a pipeline asks for and KFP does not do, before anything is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,20 +9,16 @@ from kernelpipe.backends.kfp.ir import Built
 from kernelpipe.backends.kfp.kfp_names import kfp_name
 from kernelpipe.backends.kfp.payload import BUDGET_BYTES
 from kernelpipe.backends.kfp.pod_checks import pod_faults
-from kernelpipe.backends.kfp.resources import accelerator, quantity
+from kernelpipe.backends.kfp.resources import accelerator
 from kernelpipe.backends.kfp.travelling_files import travels
 from kernelpipe.backends.kfp.workflow_size import LIMIT_BYTES, estimate_workflow
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
 from kernelpipe.model.location import Location
+from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import Pipeline
+from kernelpipe.notebook.values import parse_quantity
 
-_FEW_FIRST: Final = 3
-_NOT_DONE: Final = {
-    "when": "the step would always run",
-    "foreach": "the step would run once, for no item",
-    "on_exit": "the step would not run when another step fails",
-}
 _QUANTITIES: Final = {
     "cpu": "cpu",
     "memory": "memory",
@@ -30,7 +26,6 @@ _QUANTITIES: Final = {
     "memory_request": "request:memory",
 }
 """Settings that are Kubernetes quantities -> their tags."""
-_TAGS: Final = {"on_exit": "on-exit"}
 
 
 def diagnose(pipeline: Pipeline, tasks: Sequence[Task], built: Built) -> tuple[Diagnostic, ...]:
@@ -39,11 +34,12 @@ def diagnose(pipeline: Pipeline, tasks: Sequence[Task], built: Built) -> tuple[D
         *built.diagnostics,
         *_check_name(pipeline),
         *_check_metadata(pipeline),
-        *_check_files(pipeline),
+        *_check_files(pipeline, built.merged.values()),
     ]
     for task in tasks:
         step = _Step(pipeline, task)
         found += _check_unsupported(step)
+        found += _check_gate(step, built.gate_faults.get(task.step))
         found += _check_resources(step)
         found += _check_texts(step)
         found += _check_pod(step)
@@ -107,6 +103,14 @@ def _check_metadata(pipeline: Pipeline) -> Iterator[Diagnostic]:
             location=Location(path=pipeline.path),
             hint="choose it when you submit the YAML",
         )
+    if pipeline.settings.cluster:
+        yield Diagnostic(
+            code="KP401",
+            severity=Severity.INFO,
+            message="the cluster that the notebook names is not part of the YAML",
+            location=Location(path=pipeline.path),
+            hint="'kernelpipe submit' uses it",
+        )
     if pipeline.settings.service_account:
         yield Diagnostic(
             code="KP401",
@@ -122,14 +126,18 @@ def _check_metadata(pipeline: Pipeline) -> Iterator[Diagnostic]:
             severity=Severity.WARNING,
             message="'parallelism' is not honoured by backend 'kfp'",
             location=Location(path=pipeline.path),
-            hint="KFP has no such limit for a run; steps that ask for cpu and memory wait for room",
+            hint="KFP has no such limit for a run, only for the items of one loop, where it holds;"
+            " steps that ask for cpu and memory wait for room",
         )
 
 
-def _check_files(pipeline: Pipeline) -> Iterator[Diagnostic]:
+def _check_files(
+    pipeline: Pipeline, merged: Iterable[tuple[StepName, ...]]
+) -> Iterator[Diagnostic]:
     """Report files that one step writes and another reads: pods share no file system."""
     for tie in pipeline.file_ties:
-        if not tie.is_read or travels(pipeline, tie):
+        is_within = any(tie.producer in steps and tie.consumer in steps for steps in merged)
+        if not tie.is_read or is_within or travels(pipeline, tie):
             continue
         step = next(each for each in pipeline.steps if each.name == tie.consumer)
         name = f"the file '{tie.path}'" if tie.path else "a file"
@@ -145,16 +153,6 @@ def _check_files(pipeline: Pipeline) -> Iterator[Diagnostic]:
 
 
 def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:
-    for setting, consequence in _NOT_DONE.items():
-        if getattr(step.task.settings, setting):
-            tag = _TAGS.get(setting, setting)
-            yield step.report(
-                "KP401",
-                Severity.ERROR,
-                f"'{tag}' is not honoured by backend 'kfp': {consequence}",
-                setting=setting,
-                hint=f"remove the tag '{tag}'",
-            )
     if step.task.settings.checkpoint:
         yield step.report(
             "KP401",
@@ -182,10 +180,21 @@ def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:
         )
 
 
+def _check_gate(step: _Step, fault: str | None) -> Iterator[Diagnostic]:
+    if fault is not None:
+        yield step.report(
+            "KP409",
+            Severity.ERROR,
+            f"'when:{step.task.settings.when}' cannot be had on a cluster: {fault}",
+            setting="when",
+            hint="compute the answer in a metrics cell of one step, and write when:THAT_METRIC",
+        )
+
+
 def _check_resources(step: _Step) -> Iterator[Diagnostic]:
     for setting, tag in _QUANTITIES.items():
         text = getattr(step.task.settings, setting)
-        if text is not None and quantity(text) is None:
+        if text is not None and parse_quantity(text) is None:
             yield step.report(
                 "KP407",
                 Severity.ERROR,
@@ -238,22 +247,17 @@ def _check_pod(step: _Step) -> Iterator[Diagnostic]:
 def _check_workflow(
     pipeline: Pipeline, tasks: Sequence[Task], built: Built
 ) -> Iterator[Diagnostic]:
-    size = estimate_workflow(built.documents)
+    size = estimate_workflow(built.documents, built.item_counts)
     if size.stored <= LIMIT_BYTES:
         return
-    first = sum(not task.after for task in tasks)
-    each = size.stored // max(1, len(tasks))
+    pods = len(tasks) - sum(len(steps) - 1 for steps in built.merged.values())
+    each = size.stored // max(1, pods)
     yield Diagnostic(
         code="KP405",
         severity=Severity.WARNING,
         message=f"the workflow may grow to {size.stored / 1e6:.1f} MB "
         f"({size.submitted / 1e6:.1f} MB when it is submitted), Argo stores 1.0 MB",
         location=Location(path=pipeline.path),
-        hint=f"merge small steps: each takes about {each // 1000} KB"
-        + (
-            f"; {first} steps wait for no other, and each of these carries the runtime: let them "
-            f"come after one of them (prev:{tasks[0].step})"
-            if first > _FEW_FIRST
-            else ""
-        ),
+        hint=("" if built.merged else "try --merge, or ")
+        + f"merge small steps: each pod takes about {each // 1000} KB",
     )

@@ -1,5 +1,6 @@
 """Rules about tasks: references, order, and what flows along the edges."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from kernelpipe.backends.kfp.spec import Json, Spec, definition, mapping, text, 
 
 _ANY_ARTIFACT = "system.Artifact"
 _NAME_LIMIT = 63
+_CONDITION_NAMES = re.compile(r"inputs\.parameter_values\['([^']*)'\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class _Task:
     @property
     def after(self) -> list[str]:
         return texts(self.body.get("dependentTasks"))
+
+    @property
+    def item_input(self) -> str:
+        """The input that a loop gives to each of its iterations, '' if it is no loop."""
+        return text(mapping(self.body.get("parameterIterator")).get("itemInput"))
 
 
 def check_dag(spec: Spec, component: Json, path: str, used_by: dict[str, str]) -> Iterator[Problem]:
@@ -48,7 +55,10 @@ def check_dag(spec: Spec, component: Json, path: str, used_by: dict[str, str]) -
         yield from _check_component(task, used_by)
         yield from _check_order(task)
         yield from _check_inputs(task)
+        yield from _check_condition(task)
+        yield from _check_iterator(task)
     yield from _check_cycles(bodies, tasks_path)
+    yield from _check_outputs(spec, component, bodies, path)
 
 
 def _is_exit_task(body: Json) -> bool:
@@ -115,11 +125,97 @@ def _check_inputs(task: _Task) -> Iterator[Problem]:
                 yield from _check_parameter(task, mapping(source), mapping(declared[name]), place)
             else:
                 yield from _check_artifact(task, mapping(source), mapping(declared[name]), place)
-        for name in sorted(set(declared) - set(inputs)):
+        for name in sorted(set(declared) - set(inputs) - {task.item_input}):
             if not mapping(declared[name]).get("isOptional"):
                 yield Problem(
                     path=at(task.path, "inputs", kind), message=f"input {name!r} gets no value"
                 )
+
+
+def _check_condition(task: _Task) -> Iterator[Problem]:
+    """Yield names of a condition that drivers would not find: they stop the run."""
+    given = mapping(mapping(task.body.get("inputs")).get("parameters"))
+    condition = text(mapping(task.body.get("triggerPolicy")).get("condition"))
+    for name in sorted(set(_CONDITION_NAMES.findall(condition)) - set(given)):
+        yield Problem(
+            path=at(task.path, "triggerPolicy", "condition"),
+            message=f"{name!r} is no input of the task",
+        )
+
+
+def _check_iterator(task: _Task) -> Iterator[Problem]:
+    """Yield what is wrong with a task that runs once per item of a list."""
+    component = task.spec.component_of(task.body)
+    if "parameterIterator" not in task.body or component is None:
+        return
+    iterator = mapping(task.body["parameterIterator"])
+    place = at(task.path, "parameterIterator")
+    declared = mapping(mapping(component.get("inputDefinitions")).get("parameters"))
+    given = mapping(mapping(task.body.get("inputs")).get("parameters"))
+    items = text(mapping(iterator.get("items")).get("inputParameter"))
+    if "dag" not in component:
+        yield Problem(path=place, message="needs a sub-DAG: an executor's outputs would mix")
+    if items not in given:
+        yield Problem(path=at(place, "items"), message=f"{items!r} is no input of the task")
+    elif mapping(declared.get(items)).get("parameterType") != "LIST":
+        yield Problem(path=at(place, "items"), message=f"{items!r} is no LIST")
+    if task.item_input not in declared:
+        yield Problem(
+            path=at(place, "itemInput"),
+            message=f"{task.item_input!r} is no input of the component",
+        )
+    elif task.item_input in given:
+        yield Problem(
+            path=at(place, "itemInput"), message=f"{task.item_input!r} gets another value, too"
+        )
+    if mapping(task.body.get("triggerPolicy")).get("condition"):
+        yield Problem(
+            path=at(task.path, "triggerPolicy", "condition"),
+            message="a loop may not have one: what comes after it would run all the same",
+        )
+    limit = mapping(task.body.get("iteratorPolicy")).get("parallelismLimit", 0)
+    if isinstance(limit, int) and limit < 0:
+        yield Problem(
+            path=at(task.path, "iteratorPolicy", "parallelismLimit"), message=f"is {limit}"
+        )
+
+
+def _check_outputs(
+    spec: Spec, component: Json, bodies: Mapping[str, Json], path: str
+) -> Iterator[Problem]:
+    """Yield what is wrong with the artifacts that a DAG hands on."""
+    declared = mapping(mapping(component.get("outputDefinitions")).get("artifacts"))
+    selected = mapping(mapping(mapping(component.get("dag")).get("outputs")).get("artifacts"))
+    place = at(path, "dag", "outputs", "artifacts")
+    for name in sorted(set(declared) - set(selected)):
+        yield Problem(path=place, message=f"output {name!r} comes from no task")
+    for name, body in selected.items():
+        selectors = mapping(body).get("artifactSelectors")
+        here = at(place, name)
+        if name not in declared:
+            yield Problem(path=here, message="is no output of the component")
+        elif not isinstance(selectors, list) or len(selectors) != 1:
+            yield Problem(path=here, message="must have one selector: drivers take the last alone")
+        else:
+            selector = mapping(selectors[0])
+            task, key = (
+                text(selector.get("producerSubtask")),
+                text(selector.get("outputArtifactKey")),
+            )
+            inner = spec.component_of(bodies[task]) if task in bodies else None
+            found = definition(inner or {}, "outputDefinitions", "artifacts", key)
+            if task not in bodies:
+                yield Problem(path=here, message=f"no task {task!r}")
+            elif found is None:
+                yield Problem(path=here, message=f"no output {key!r} of task {task!r}")
+            elif _title(found) != _title(mapping(declared[name])):
+                yield Problem(
+                    path=here, message=f"{key!r} is {_title(found)}, not {_title(declared[name])}"
+                )
+
+
+def _title(found: Json) -> object:
+    return mapping(found.get("artifactType")).get("schemaTitle")
 
 
 def _check_parameter(task: _Task, source: Json, declared: Json, path: str) -> Iterator[Problem]:
@@ -151,7 +247,7 @@ def _check_parameter(task: _Task, source: Json, declared: Json, path: str) -> It
 
 
 def _check_artifact(task: _Task, source: Json, declared: Json, path: str) -> Iterator[Problem]:
-    wanted = mapping(declared.get("artifactType")).get("schemaTitle")
+    wanted = _title(declared)
     if "taskOutputArtifact" in source:
         place = at(path, "taskOutputArtifact")
         output = mapping(source["taskOutputArtifact"])
@@ -169,9 +265,19 @@ def _check_artifact(task: _Task, source: Json, declared: Json, path: str) -> Ite
     if found is None:
         yield Problem(path=missing, message=f"no artifact {name!r}")
         return
-    title = mapping(found.get("artifactType")).get("schemaTitle")
-    if wanted not in (title, _ANY_ARTIFACT):
-        yield Problem(path=place, message=f"{name!r} is {title}, needs {wanted}")
+    if wanted not in (_title(found), _ANY_ARTIFACT):
+        yield Problem(path=place, message=f"{name!r} is {_title(found)}, needs {wanted}")
+    yield from _check_list(task, found, declared, place)
+
+
+def _check_list(task: _Task, found: Json, declared: Json, path: str) -> Iterator[Problem]:
+    """Yield what is wrong where a list of artifacts is given or expected."""
+    is_list = found.get("isArtifactList") is True
+    if is_list != (declared.get("isArtifactList") is True):
+        what, other = ("a list", "one artifact") if is_list else ("one artifact", "a list")
+        yield Problem(path=path, message=f"is {what}, where the component takes {other}")
+    elif is_list and "dag" in (task.spec.component_of(task.body) or {}):
+        yield Problem(path=path, message="of a list that enters a sub-DAG only one is left there")
 
 
 def _check_producer(task: _Task, output: Json, path: str) -> Iterator[Problem]:

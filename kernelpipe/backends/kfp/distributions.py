@@ -1,34 +1,18 @@
 """Which installed distributions hold a module, in which versions, and what they need."""
 
-import functools
-import importlib.metadata
-import json
 import re
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import Any, Final
 
-from packaging.requirements import Requirement
+from kernelpipe.backends.kfp.pins import Need, Pin
 
 COMPANIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "pandas": ("bottleneck", "numexpr", "pyarrow"),
 }
 """Distributions that another uses when they are there, with other results or other files."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """A distribution in the version that is installed here.
-
-    ``direct_url`` says where it was installed from if that is no index ("file:///...", a
-    repository), None otherwise.
-    """
-
-    name: str
-    version: str
-    direct_url: str | None = None
 
 
 def canonical(name: str) -> str:
@@ -37,14 +21,46 @@ def canonical(name: str) -> str:
 
 
 class Installed:
-    """What is installed in this Python, as it was when it was first asked."""
+    """What is installed in this Python, as it was when it was first asked.
 
-    def __init__(self) -> None:
-        self._by_top_level = importlib.metadata.packages_distributions()
+    ``has_learned`` tells that it knows more than it was made of.
+    """
+
+    def __init__(self, owners: Mapping[str, list[str]]) -> None:
+        """Begin with what is known of modules: top-level name -> distributions."""
+        self._by_top_level = owners
         self._pins: dict[str, Pin | None] = {}
         self._files: dict[str, frozenset[str]] = {}
-        self._needs: dict[tuple[str, frozenset[str]], tuple[Requirement, ...]] = {}
+        self._needs: dict[Need, tuple[Need, ...]] = {}
         self._closures: dict[tuple[str, ...], tuple[Pin, ...]] = {}
+        self.has_learned = False
+
+    @classmethod
+    def read(cls) -> "Installed":
+        """Return what the distributions on the path say."""
+        made = cls(_site().owners_of_modules())
+        made.has_learned = True
+        return made
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Installed":
+        """Return what `kept` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: If it is something else.
+        """
+        made = cls({str(module): list(owners) for module, owners in kept["owners"].items()})
+        made._pins = {name: pin and Pin(**pin) for name, pin in kept["pins"].items()}
+        made._needs = {_need(each): tuple(map(_need, needed)) for each, needed in kept["needs"]}
+        return made
+
+    def kept(self) -> dict[str, Any]:
+        """Return what is known so far, as JSON."""
+        return {
+            "owners": self._by_top_level,
+            "pins": {name: pin and asdict(pin) for name, pin in self._pins.items()},
+            "needs": list(self._needs.items()),
+        }
 
     def holding(self, module: str) -> tuple[str, ...]:
         """Return the distributions that hold a module, sorted; several for a shared namespace."""
@@ -62,7 +78,8 @@ class Installed:
     def pin(self, name: str) -> Pin | None:
         """Return the installed version of a distribution, None if it is not installed."""
         if name not in self._pins:
-            self._pins[name] = _read_pin(name)
+            self._pins[name] = _site().read_pin(name)
+            self.has_learned = True
         return self._pins[name]
 
     def closure(self, names: Iterable[str]) -> tuple[Pin, ...]:
@@ -77,8 +94,8 @@ class Installed:
 
     def editable_source(self, origin: Path) -> Pin | None:
         """Return the distribution that is installed from a directory around ``origin``."""
-        for distribution in importlib.metadata.distributions():
-            found = self.pin(distribution.name)
+        for name in _site().names():
+            found = self.pin(name)
             url = (found and found.direct_url) or ""
             if url.startswith("file://") and origin.is_relative_to(url.removeprefix("file://")):
                 return found
@@ -86,8 +103,8 @@ class Installed:
 
     def _find_closure(self, names: Iterable[str]) -> tuple[Pin, ...]:
         found: dict[str, Pin] = {}
-        queue = [(name, frozenset[str]()) for name in names]
-        seen: set[tuple[str, frozenset[str]]] = set()
+        queue: list[Need] = [(name, ()) for name in names]
+        seen: set[Need] = set()
         while queue:
             name, extras = queue.pop()
             installed = self.pin(name)
@@ -95,51 +112,30 @@ class Installed:
                 continue
             seen.add((canonical(name), extras))
             found[canonical(name)] = installed
-            queue += ((n.name, frozenset(n.extras)) for n in self._needed(installed.name, extras))
-            queue += ((other, frozenset()) for other in COMPANIONS.get(canonical(name), ()))
+            queue += self._needed(installed.name, extras)
+            queue += ((other, ()) for other in COMPANIONS.get(canonical(name), ()))
         return tuple(found[name] for name in sorted(found))
 
-    def _needed(self, name: str, extras: frozenset[str]) -> tuple[Requirement, ...]:
-        """Return the requirements of a distribution, with ``extras``, that hold here."""
+    def _needed(self, name: str, extras: tuple[str, ...]) -> tuple[Need, ...]:
+        """Return what a distribution with ``extras`` requires here."""
         if (name, extras) not in self._needs:
-            texts = importlib.metadata.distribution(name).requires or ()
-            self._needs[name, extras] = tuple(
-                needed
-                for needed in map(Requirement, texts)
-                if needed.marker is None
-                or any(needed.marker.evaluate({"extra": extra}) for extra in (extras or {""}))
-            )
+            self._needs[name, extras] = _site().read_needs(name, extras)
+            self.has_learned = True
         return self._needs[name, extras]
 
     def _holds(self, name: str, path: str) -> bool:
         if name not in self._files:
-            files = importlib.metadata.distribution(name).files or ()
-            self._files[name] = frozenset(str(file) for file in files)
+            self._files[name] = _site().files_of(name)
         return any(file.startswith((f"{path}/", f"{path}.")) for file in self._files[name])
 
 
-def installed() -> Installed:
-    """Return what is installed now; read again only after something was installed."""
-    stamps = []
-    for entry in sys.path:
-        try:
-            stamps.append((entry, Path(entry).stat().st_mtime_ns))
-        except OSError:
-            continue
-    return _installed(tuple(stamps))
+def _need(kept: Any) -> Need:
+    name, extras = kept
+    return str(name), tuple(map(str, extras))
 
 
-@functools.lru_cache(maxsize=1)
-def _installed(stamps: object) -> Installed:
-    del stamps
-    return Installed()
+def _site() -> ModuleType:
+    """Return what reads the distributions: loading it takes 40 ms, and mostly all is known."""
+    from kernelpipe.backends.kfp import site  # noqa: PLC0415
 
-
-def _read_pin(name: str) -> Pin | None:
-    try:
-        distribution = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    text = distribution.read_text("direct_url.json")
-    url = json.loads(text).get("url") if text else None
-    return Pin(name=distribution.name, version=distribution.version, direct_url=url)
+    return site

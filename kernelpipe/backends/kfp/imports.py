@@ -54,6 +54,8 @@ def step_imports(step: Step) -> tuple[Import, ...]:
     """
     found: dict[str, bool] = {}
     for cell in cells_of(step):
+        if "import" not in cell.source:
+            continue
         try:
             imports = file_imports(_MAGIC.sub(r"\1pass", cell.source), package="")
         except SyntaxError:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from kernelpipe.model.names import StepName
@@ -35,12 +35,24 @@ def task_names(steps: Iterable[StepName]) -> dict[StepName, str]:
     names: dict[StepName, str] = {}
     taken: set[str] = set()
     for step in steps:
-        name = kfp_name(step, limit=_TASK_LIMIT)
-        if not name or name in taken or _RESERVED.fullmatch(name):
-            name = "-".join(filter(None, (name, _digest(step))))
-        names[step] = name
-        taken.add(name)
+        names[step] = free_name(step, taken)
+        taken.add(names[step])
     return names
+
+
+def free_name(text: str, taken: Collection[str]) -> str:
+    """Return the task name made from ``text``, with digits of its hash unless it is free."""
+    name = kfp_name(text, limit=_TASK_LIMIT)
+    if not name or name in taken or _RESERVED.fullmatch(name):
+        name = "-".join(filter(None, (name, _digest(text))))
+    return name
+
+
+def unused_name(name: str, taken: Collection[str]) -> str:
+    """Return the name of a task of ours, which no user chose: ``name``, longer if it is taken."""
+    while name in taken:
+        name = f"{name}-1"
+    return name
 
 
 def _digest(name: str) -> str:

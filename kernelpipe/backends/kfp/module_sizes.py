@@ -22,7 +22,9 @@ def leave_out_large(
     kept: dict[StepName, Packages] = {}
     found: list[Diagnostic] = []
     for step in pipeline.steps:
-        needs = packages[step.name]
+        needs = kept[step.name] = packages[step.name]
+        if not needs.modules:
+            continue
         sizes = {module.name: _size(module) for module in needs.modules}
         large = {name for name, size in sizes.items() if size > LIMIT_BYTES}
         small = tuple(each for each in needs.modules if each.name not in large)

@@ -2,19 +2,21 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from kernelpipe.backends.kfp.distributions import Installed, Pin, installed
+from kernelpipe.backends.kfp.distributions import Installed
 from kernelpipe.backends.kfp.imports import Import, import_location, step_imports
+from kernelpipe.backends.kfp.installation import installed, remember
 from kernelpipe.backends.kfp.local_modules import (
     LocalModule,
     find_local_module,
     find_namespace,
     imports_of,
 )
+from kernelpipe.backends.kfp.pins import Pin
 from kernelpipe.model.diagnostic import Diagnostic, Severity
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import EdgeKind, Pipeline, Step
@@ -63,22 +65,37 @@ def resolve_packages(
     """
     here = installed()
     directory = Path(pipeline.path).parent
+    resolved: dict[tuple[Import, ...], _Found] = {}  # many steps import the same
     found: dict[StepName, _Found] = {}
     diagnostics: list[Diagnostic] = []
     for step in pipeline.steps:
-        own = _resolve(_imports(step, modules[step.name]), directory, here)
-        found[step.name] = own
+        imports = _imports(step, modules[step.name])
+        if imports not in resolved:
+            resolved[imports] = _resolve(imports, directory, here)
+        own = found[step.name] = resolved[imports]
         diagnostics += _diagnostics(step, own, pipeline.path, here, has_image=step.name in images)
-    needs = {}
+    needs: dict[StepName, Packages] = {}
+    without_modules: dict[frozenset[str], Packages] = {}
     for name, (names, local) in _reaching(pipeline, found).items():
-        needed = here.closure(sorted(names))
-        needs[name] = Packages(
-            pins=tuple(each for one in sorted(names) if (each := here.pin(one)) is not None),
-            needed=needed,
-            tools=tuple(each for each in here.closure(TOOLS) if each not in needed),
-            modules=tuple(local[key] for key in sorted(local)),
-        )
+        key = frozenset(names)
+        if key not in without_modules:
+            without_modules[key] = _packages(sorted(names), here)
+        needs[name] = without_modules[key]
+        if local:
+            needs[name] = replace(needs[name], modules=tuple(local[each] for each in sorted(local)))
+    remember(here)
     return needs, tuple(diagnostics)
+
+
+def _packages(names: Sequence[str], here: Installed) -> Packages:
+    """Return what steps need that import the distributions ``names``."""
+    needed = here.closure(names)
+    return Packages(
+        pins=tuple(each for name in names if (each := here.pin(name)) is not None),
+        needed=needed,
+        tools=tuple(each for each in here.closure(TOOLS) if each not in needed),
+        modules=(),
+    )
 
 
 def _imports(step: Step, modules: Iterable[str]) -> tuple[Import, ...]:

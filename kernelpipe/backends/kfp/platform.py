@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from kernelpipe.backends.kfp.spec import Json
+from kernelpipe.backends.kfp.spec import Json, filled
 from kernelpipe.model.settings import (
     Mount,
     MountKind,
@@ -21,7 +21,7 @@ WORKSPACE_PATH: Final = "/kfp-workspace"
 def kubernetes_executor(settings: StepSettings) -> Json:
     """Return one step's entry in the platform document, empty if it needs none."""
     entry: Json = {
-        "podMetadata": _filled(
+        "podMetadata": filled(
             labels=_texts(settings.labels), annotations=_texts(settings.annotations)
         ),
         "secretAsEnv": _variables(
@@ -31,7 +31,7 @@ def kubernetes_executor(settings: StepSettings) -> Json:
             "configMap", ((each.config_map, each.key, each.env) for each in settings.config_maps)
         ),
         "tolerations": [_toleration(each) for each in settings.tolerations],
-        "nodeSelector": _filled(labels=_texts(settings.node_selector)),
+        "nodeSelector": filled(labels=_texts(settings.node_selector)),
         "imagePullSecret": [_named("secretName", name) for name in settings.image_pull_secrets],
         **_mounts(settings.mounts),
     }
@@ -39,7 +39,7 @@ def kubernetes_executor(settings: StepSettings) -> Json:
         entry["imagePullPolicy"] = settings.image_pull_policy.value
     if settings.timeout_s is not None:
         entry["activeDeadlineSeconds"] = str(max(1, math.ceil(settings.timeout_s)))
-    return _filled(**entry)
+    return filled(**entry)
 
 
 def pipeline_config(settings: PipelineSettings) -> Json:
@@ -71,10 +71,6 @@ def platform_document(entries: Mapping[str, Json], config: Json) -> Json:
     if config:
         kubernetes["pipelineConfig"] = config
     return {"platforms": {"kubernetes": kubernetes}}
-
-
-def _filled(**parts: object) -> Json:
-    return {name: part for name, part in parts.items() if part}
 
 
 def _given(**parts: object) -> Json:

@@ -1,29 +1,14 @@
 """Resource settings as KFP's resource messages."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from kernelpipe.backends.kfp.spec import Json
 from kernelpipe.model.settings import ResourceLimit, StepSettings
+from kernelpipe.notebook.values import parse_quantity
 
-_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(m|[kMGTPE]i?|Ki)?")
-_FACTORS: Final = {
-    "m": 1e-3,
-    "": 1.0,
-    **{unit: 1e3 ** (power + 1) for power, unit in enumerate("kMGTPE")},
-    **{f"{unit}i": 1024.0 ** (power + 1) for power, unit in enumerate("KMGTPE")},
-}
 _BYTES_PER_GB: Final = 1e9
 DEFAULT_GPU: Final = "nvidia.com/gpu"
-
-
-def quantity(text: str) -> float | None:
-    """Return a Kubernetes quantity ("500m", "4Gi") as a number, None if it is none."""
-    found = _QUANTITY.fullmatch(text.strip())
-    if found is None or (found[2] or "") not in _FACTORS:
-        return None
-    return float(found[1]) * _FACTORS[found[2] or ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +37,16 @@ def resource_spec(settings: StepSettings) -> Json:
     Old backends read the numeric fields, new ones the text fields. Quantities must be valid.
     """
     spec: Json = {}
-    if settings.cpu is not None:
-        spec |= {"cpuLimit": quantity(settings.cpu), "resourceCpuLimit": settings.cpu}
-    if settings.memory is not None:
-        size = quantity(settings.memory) or 0.0
-        spec |= {"memoryLimit": size / _BYTES_PER_GB, "resourceMemoryLimit": settings.memory}
-    if settings.cpu_request is not None:
-        spec |= {
-            "cpuRequest": quantity(settings.cpu_request),
-            "resourceCpuRequest": settings.cpu_request,
-        }
-    if settings.memory_request is not None:
-        spec |= {
-            "memoryRequest": (quantity(settings.memory_request) or 0.0) / _BYTES_PER_GB,
-            "resourceMemoryRequest": settings.memory_request,
-        }
+    for resource, kind, amount in (
+        ("Cpu", "Limit", settings.cpu),
+        ("Memory", "Limit", settings.memory),
+        ("Cpu", "Request", settings.cpu_request),
+        ("Memory", "Request", settings.memory_request),
+    ):
+        if amount is not None:
+            number = parse_quantity(amount) or 0.0
+            old = number / _BYTES_PER_GB if resource == "Memory" else number
+            spec |= {f"{resource.lower()}{kind}": old, f"resource{resource}{kind}": amount}
     device, _ = accelerator(settings)
     if device is not None:
         spec["accelerator"] = {

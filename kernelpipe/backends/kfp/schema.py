@@ -5,6 +5,7 @@ The tables repeat ``PipelineSpec``, ``PipelineDeploymentConfig``, ``PlatformSpec
 a scalar; ``[T]`` is a list and ``{T}`` a map from text to T.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -31,6 +32,7 @@ _STRATEGIES: Final = frozenset(
     }
 )
 _DURATION: Final = re.compile(r"-?\d+(\.\d{1,9})?s")
+_TEXT: Final = frozenset({str})
 _INT64_TEXT: Final = re.compile(r"-?\d+")
 
 MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -299,27 +301,32 @@ def check_schema(value: object, message: str, path: str) -> Iterator[Problem]:
         message: A type as in the tables.
         path: Where ``value`` stands, empty for a whole document.
     """
-    if not _fits(value, message):  # places are looked for only where something is wrong
+    if not _fitting(message)(value):  # places are looked for only where something is wrong
         yield from _problems(value, message, path)
 
 
-def _fits(value: object, message: str) -> bool:
+@functools.cache
+def _fitting(message: str) -> Callable[[object], bool]:
+    """Return what tells quickly whether a value is of a type."""
     if message in _SCALARS:
-        return _SCALARS[message][0](value)
-    if message[0] == "[":
-        item_type = message[1:-1]
-        return isinstance(value, list) and all(_fits(item, item_type) for item in value)
-    if not isinstance(value, dict):
-        return False
-    if message[0] == "{":
-        item_type = message[1:-1]
-        return set(map(type, value)) <= {str} and all(
-            _fits(item, item_type) for item in value.values()
+        return _SCALARS[message][0]
+    if message[0] in "[{":
+        fits_item = _fitting(message[1:-1])
+        if message[0] == "[":
+            return lambda value: isinstance(value, list) and all(map(fits_item, value))
+        return lambda value: (
+            isinstance(value, dict)
+            and set(map(type, value)) <= _TEXT
+            and all(map(fits_item, value.values()))
         )
-    fields = MESSAGES[message]
-    return value.keys() <= fields.keys() and all(
-        _fits(item, fields[key]) for key, item in value.items()
-    )
+    fields = {key: _fitting(kind) for key, kind in MESSAGES[message].items()}
+
+    def fits(value: object) -> bool:
+        if not isinstance(value, dict) or not value.keys() <= fields.keys():
+            return False
+        return all(fields[key](item) for key, item in value.items())
+
+    return fits
 
 
 def _problems(value: object, message: str, path: str) -> Iterator[Problem]:

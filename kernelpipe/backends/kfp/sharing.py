@@ -1,12 +1,11 @@
 """What all steps of a pipeline have in common travels once, in the part with our runtime."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from kernelpipe.backends.kfp.packages import Packages
-from kernelpipe.backends.kfp.spec import Json
+from kernelpipe.backends.kfp.spec import Json, compact_json
 
 _FEWEST: Final = 2
 """Steps that must have something for it to be in common."""
@@ -26,7 +25,7 @@ class Shared:
     @classmethod
     def of(cls, documents: Sequence[Json], packages: Iterable[Packages]) -> "Shared":
         """Return what the task documents and packages of all steps have in common."""
-        cells = [[_text(cell) for cell in document["setup"]] for document in documents]
+        cells = [[compact_json(cell) for cell in document["setup"]] for document in documents]
         first = cells[0] if len(cells) >= _FEWEST else []
         return cls(
             setup=tuple(cell for cell in first if all(cell in others for others in cells)),
@@ -35,13 +34,15 @@ class Shared:
 
     def content(self) -> bytes:
         """Return the file ``shared.json``."""
-        setup = ",".join(self.setup)
-        return f'{{"setup":[{setup}],"tools":{_text(dict(sorted(self.tools.items())))}}}'.encode()
+        setup, tools = ",".join(self.setup), compact_json(dict(sorted(self.tools.items())))
+        return f'{{"setup":[{setup}],"tools":{tools}}}'.encode()
 
     def shorten(self, document: Json) -> Json:
         """Return a task document with the number of each setup cell that is in common."""
         places = {cell: place for place, cell in enumerate(self.setup)}
-        return document | {"setup": [places.get(_text(cell), cell) for cell in document["setup"]]}
+        return document | {
+            "setup": [places.get(compact_json(cell), cell) for cell in document["setup"]]
+        }
 
     def own_tools(self, packages: Packages) -> Json:
         """Return ``{"tools": ...}`` of a step, empty if the common ones less its own are these."""
@@ -49,7 +50,3 @@ class Shared:
         needed = {each.name for each in packages.needed}
         common = {name: text for name, text in self.tools.items() if name not in needed}
         return {} if tools == common else {"tools": tools}
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))

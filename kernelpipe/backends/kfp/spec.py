@@ -1,5 +1,6 @@
-"""Read-only, forgiving access to a parsed pipeline spec, for the validator's rules."""
+"""The parts of a pipeline spec: made for the emitter, read forgivingly for the validator."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,6 +8,20 @@ from typing import Any, Final
 Json = dict[str, Any]  # parsed YAML: rules check what they use
 _TEXT: Final = frozenset({str})
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+compact_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""Returns a value as JSON text without blanks."""
+
+
+def filled(**parts: object) -> Json:
+    """Return the parts that are not empty."""
+    return {name: part for name, part in parts.items() if part}
+
+
+def artifact_type(title: str) -> Json:
+    """Return the definition of an artifact, by the title of its schema."""
+    return {"artifactType": {"schemaTitle": title, "schemaVersion": "0.0.1"}}
 
 
 def mapping(value: object) -> Json:

@@ -9,12 +9,11 @@ that pod again. The pod holds the container, the component once more, and the ad
 artifact. When all this is more than 1 MiB, Argo stores the nodes compressed.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kernelpipe.backends.kfp.spec import Json, mapping, text, texts
+from kernelpipe.backends.kfp.spec import Json, Spec, compact_json, mapping, text, texts
 
 LIMIT_BYTES: Final = 1 << 20
 """Argo's own limit of a stored workflow; that of etcd is half as much again."""
@@ -32,6 +31,8 @@ _ARTIFACT: Final = 380
 """Name, type and address of an artifact in a pod's input."""
 _PACKED: Final = 0.08
 """What is left of text in node states that Argo compresses: it repeats itself."""
+_QUOTED_NOTHING: Final = 4
+"""``"{}"``"""
 _WINDOW: Final = 24_000
 """A packed text that is longer is not recognised when it stands in one node twice."""
 
@@ -54,37 +55,48 @@ class WorkflowSize:
         return whole if whole <= LIMIT_BYTES else self.submitted + self.packed
 
 
-def estimate_workflow(documents: Sequence[Json]) -> WorkflowSize:
-    """Return the size of the workflow of a pipeline spec and, if there is one, platform spec."""
-    spec = documents[0]
+def estimate_workflow(
+    documents: Sequence[Json], item_counts: Mapping[str, int] | None = None
+) -> WorkflowSize:
+    """Return the size of the workflow of a pipeline spec and, if there is one, platform spec.
+
+    Args:
+        documents: The pipeline spec, and the platform spec if there is one.
+        item_counts: Input of a loop that holds its items -> how many there are, 1 if not told.
+    """
+    spec = Spec(documents[0])
     settings = _settings(documents[1:])
-    root = mapping(spec.get("root"))
-    submitted = _FIXED + _quoted(root)
+    submitted = _FIXED + _quoted(spec.root)
     nodes = packed = 0
-    for task in mapping(mapping(root.get("dag")).get("tasks")).values():
-        component, label, container = _implementation(spec, mapping(task))
+    for task, times in _tasks(spec, spec.root, item_counts or {}):
+        component = spec.component_of(task) or {}
+        label = text(component.get("executorLabel"))
+        container = mapping(spec.executors.get(label, {}).get("container"))
         implementation = _quoted(container)
-        once = _quoted(component) + implementation + _quoted(settings.get(label, {}))
-        pod = _POD + implementation + _quoted(component, depth=2)
+        definition = compact_json(component)
+        once = _quoted_text(definition) + implementation + _quoted(settings.get(label, {}))
+        pod = _POD + implementation + _quoted_text(definition, depth=2)
         pod += _ARTIFACT * _count_artifacts(component)
         copies = _NODES + ("retryPolicy" in task)
         own = once + _quoted(task)
         submitted += _TEMPLATE + own + _RETRY_TEMPLATES * (copies > _NODES)
         states = own + copies * (_NODE + pod)
         arguments = sum(map(len, texts(container.get("args"))))
-        nodes += states
-        packed += arguments * (copies + (arguments > _WINDOW))
-        packed += int(_PACKED * (states - arguments * (copies + 1)))
+        nodes += times * states
+        packed += times * arguments * (copies + (arguments > _WINDOW))
+        packed += int(times * _PACKED * (states - arguments * (copies + 1)))
     return WorkflowSize(submitted=submitted, nodes=nodes, packed=packed)
 
 
-def _implementation(spec: Json, task: Json) -> tuple[Json, str, Json]:
-    """Return a task's component, the label of its executor and the container."""
-    name = text(mapping(task.get("componentRef")).get("name"))
-    component = mapping(mapping(spec.get("components")).get(name))
-    label = text(component.get("executorLabel"))
-    executors = mapping(mapping(spec.get("deploymentSpec")).get("executors"))
-    return component, label, mapping(mapping(executors.get(label)).get("container"))
+def _tasks(
+    spec: Spec, component: Json, item_counts: Mapping[str, int], times: int = 1
+) -> Iterator[tuple[Json, int]]:
+    """Yield the tasks of a DAG and how often each runs, those of sub-DAGs after their DAG's."""
+    for task in map(mapping, mapping(mapping(component.get("dag")).get("tasks")).values()):
+        items = mapping(mapping(task.get("parameterIterator")).get("items"))
+        runs = times * max(1, item_counts.get(text(items.get("inputParameter")), 1))
+        yield task, runs
+        yield from _tasks(spec, spec.component_of(task) or {}, item_counts, runs)
 
 
 def _settings(platforms: Sequence[Json]) -> Mapping[str, Json]:
@@ -102,9 +114,13 @@ def _count_artifacts(component: Json) -> int:
     )
 
 
-def _quoted(value: object, *, depth: int = 1) -> int:
-    """Return the bytes of a value's JSON as a text in JSON, ``depth`` times over."""
-    text = json.dumps(value, separators=(",", ":"))
+def _quoted(value: object) -> int:
+    """Return the bytes of a value's JSON as a text in JSON."""
+    return _quoted_text(compact_json(value)) if value else _QUOTED_NOTHING
+
+
+def _quoted_text(text: str, *, depth: int = 1) -> int:
+    """Return the bytes of a text of JSON as a text in JSON, ``depth`` times over."""
     size, quotes, slashes = len(text), text.count('"'), text.count("\\")
     for _ in range(depth):
         size, quotes, slashes = size + quotes + slashes + 2, quotes + 2, 2 * slashes + quotes

@@ -173,9 +173,34 @@ def test_emit_ir__report_off__has_no_report() -> None:
             id="list",
         ),
         pytest.param(
-            parameter("p", {"a": None}, ParameterType.STRUCT),
-            {"parameterType": "STRUCT", "defaultValue": {"a": None}, "isOptional": True},
+            parameter("p", {"b": 0.5, "a": 1}, ParameterType.STRUCT),
+            {
+                "parameterType": "STRING",
+                "defaultValue": '{"b": 0.5, "a": 1}',
+                "isOptional": True,
+                "description": "JSON: dict",
+            },
             id="dict",
+        ),
+        pytest.param(
+            parameter("p", [1, {"b": 0.5, "a": 1}], ParameterType.LIST),
+            {
+                "parameterType": "STRING",
+                "defaultValue": '[1, {"b": 0.5, "a": 1}]',
+                "isOptional": True,
+                "description": "JSON: list",
+            },
+            id="list-with-a-dict",
+        ),
+        pytest.param(
+            parameter("p", [1, {"a": None}], ParameterType.LIST),
+            {
+                "parameterType": "STRING",
+                "defaultValue": '[1, {"a": null}]',
+                "description": "JSON: list",
+                "isOptional": True,
+            },
+            id="null inside, which kfp does not load",
         ),
         pytest.param(
             parameter("p", None, ParameterType.INTEGER, is_nullable=True),
@@ -272,6 +297,32 @@ def test_emit_ir__settings__become_container_and_task_fields() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        pytest.param("1e9", 1.0, id="exponent"),
+        pytest.param("1E+3", 1e-6, id="signed-exponent"),
+        pytest.param("2.Gi", 2.147483648, id="point-without-digits"),
+        pytest.param("5000000000000m", 5.0, id="thousandths"),
+        pytest.param("7000000000u", 7e-6, id="millionths"),
+    ],
+)
+def test_emit_ir__quantity__is_a_number_and_kubernetes_text(amount: str, expected: float) -> None:
+    """Whatever Kubernetes takes: old backends read the number, new ones the text as it is."""
+    settings = StepSettings(memory=amount, memory_request=amount, cpu=amount)
+
+    resources = container(task("a", settings=settings), step="a")["resources"]
+
+    assert resources == {
+        "cpuLimit": pytest.approx(expected * 1e9),
+        "resourceCpuLimit": amount,
+        "memoryLimit": pytest.approx(expected),
+        "resourceMemoryLimit": amount,
+        "memoryRequest": pytest.approx(expected),
+        "resourceMemoryRequest": amount,
+    }
+
+
 def test_emit_ir__device_limit__is_the_accelerator() -> None:
     """A limit on a device takes the place of the GPU that is not asked for."""
     settings = StepSettings(limits=(ResourceLimit(resource="amd.com/gpu", amount="1"),))
@@ -324,7 +375,7 @@ def test_emit_ir__names__are_made_kubernetes_names() -> None:
     assert spec["pipelineInfo"]["name"] == "ubung-3-iris"
     names = list(spec["root"]["dag"]["tasks"])
     assert [re.sub("[0-9a-f]{6}$", "HASH", name) for name in sorted(names)] == sorted(
-        ["load-data", "load-data-HASH", "root-HASH", "HASH"]
+        ["load-data", "load-data-HASH", "root-HASH", "HASH", "kernelpipe-runtime"]
     )
 
 
@@ -407,12 +458,13 @@ def test_emit_ir__text_like_numbers__stays_text() -> None:
 
 def test_emit_ir__error__raises_with_all_findings() -> None:
     """What KFP cannot do as asked stops the compile."""
-    tasks = (task("a", settings=StepSettings(when="acc > 0.9")), task("b", modules=("nope_xyz",)))
+    odd = StepSettings(memory="much")
+    tasks = (task("a", settings=odd), task("b", modules=("nope_xyz",)))
 
-    with pytest.raises(CompileError, match="KP401") as caught:
+    with pytest.raises(CompileError, match="KP407") as caught:
         emit_ir(pipeline(*tasks), tasks)
 
-    assert [each.code for each in caught.value.diagnostics] == ["KP401", "KP402"]
+    assert [each.code for each in caught.value.diagnostics] == ["KP402", "KP407"]
 
 
 def test_emit_ir__broken_tasks__is_our_bug() -> None:

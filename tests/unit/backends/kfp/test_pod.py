@@ -12,6 +12,7 @@ import pytest
 from kernelpipe.runtime import plain as plain_module
 from kernelpipe.runtime import pod
 from kernelpipe.runtime.pod import local_path, plain
+from kernelpipe.runtime.pod_loops import read_bundle
 
 JSON = dict[str, Any]
 Run = Callable[..., int]
@@ -396,6 +397,170 @@ def test_local_path__uri__is_the_launchers_mount(artifact: JSON, expected: str) 
 def test_plain__fact__is_a_number_or_text(value: object, expected: object) -> None:
     """KFP's metadata holds no other values."""
     assert plain(value) == expected
+
+
+LOOPED: JSON = {"loop": {"variable": "lr"}}
+
+
+def item_input(directory: Path, text: str) -> JSON:
+    """Return the ExecutorInput of the pod for an item."""
+    given = executor_input(directory)
+    given["inputs"]["parameterValues"]["kernelpipe-item"] = text
+    return given
+
+
+def test_main__item_of_a_loop__is_bound_and_told(
+    run: Run, kernel: FakeKernel, tmp_path: Path
+) -> None:
+    """Later pods learn the place from the metadata."""
+    assert run(given=item_input(tmp_path, '[3, {"a": 1}]'), **LOOPED) == 0
+
+    output = json.loads((tmp_path / "out" / "executor_output.json").read_text())
+    assert kernel.call["bind"] == {"lr": {"a": 1}}
+    assert output["artifacts"]["model"]["artifacts"][0]["metadata"]["kernelpipe_item"] == 3
+    assert "kernelpipe_item" not in output["artifacts"]["run-metrics"]["artifacts"][0]["metadata"]
+
+
+def test_main__loop_without_items__runs_nothing_and_says_so(
+    run: Run, kernel: FakeKernel, tmp_path: Path
+) -> None:
+    """Every output has a file that stands for no value."""
+    assert run(given=item_input(tmp_path, "[]"), **LOOPED) == 0
+
+    assert kernel.call == {}
+    assert (tmp_path / "out" / "model").read_text() == "kernelpipe: the loop had no items"
+    assert json.loads((tmp_path / "out" / "run-metrics").read_text()) == {}
+    assert "no items" in (tmp_path / "out" / "run-report").read_text()
+
+
+def test_main__values_of_a_loop__are_lists_of_files_in_item_order(
+    run: Run, kernel: FakeKernel, tmp_path: Path
+) -> None:
+    """Whatever order the backend has them in."""
+    (tmp_path / "in" / "Y").write_text("Y")
+    given = executor_input(tmp_path)
+    given["inputs"]["artifacts"]["split-X"]["artifacts"] = [
+        {"uri": str(tmp_path / "in" / name), "metadata": {"kernelpipe_item": place}}
+        for name, place in (("Y", 1.0), ("X", 0.0))
+    ]
+
+    assert run(given=given, lists=["split"]) == 0
+
+    assert kernel.call["inputs"] == {
+        "split/X": [str(tmp_path / "in" / "X"), str(tmp_path / "in" / "Y")]
+    }
+
+
+def test_main__items_did_not_arrive_in_full__is_a_failure(
+    run: Run, kernel: FakeKernel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shorter list would be another result."""
+    given = executor_input(tmp_path)
+    given["inputs"]["artifacts"]["split-X"]["artifacts"] *= 2
+
+    assert run(given=given, lists=["split"]) == 1
+
+    assert kernel.call == {}
+    assert "step 'train': the places of the items are [None, None]" in capsys.readouterr().err
+
+
+CHORE: JSON = {"step": "train items", "setup": [], "inputs": [], "outputs": []}
+
+
+def test_main__chore_for_items__gives_them_out_with_bundles(
+    run: Run, kernel: FakeKernel, tmp_path: Path
+) -> None:
+    """It runs no notebook and needs no packages."""
+    entry = {"name": "rates", "type": "list", "default": [1, 2.5], "nullable": False}
+    document = CHORE | {"inputs": DOCUMENT["inputs"], "outputs": [{"port": "split-X"}]}
+    given = executor_input(tmp_path)
+    given["inputs"]["parameterValues"] = {"rates": [1.0, 2.5]}
+    given["inputs"]["artifacts"]["split-X"]["artifacts"][0]["metadata"] = {"kernelpipe_item": 0}
+    given["outputs"]["artifacts"] = {
+        "split-X": {"artifacts": [{"name": "X", "uri": str(tmp_path / "out" / "split-X")}]}
+    }
+
+    assert run(document=document, given=given, chore={"items": entry}, lists=["split"]) == 0
+
+    output = json.loads((tmp_path / "out" / "executor_output.json").read_text())
+    (file,) = read_bundle(tmp_path / "out" / "split-X", tmp_path / "taken")
+    assert kernel.call == {}
+    assert output["parameterValues"] == {"Output": ["[0, 1]", "[1, 2.5]"]}
+    assert file.read_text() == "X"
+
+
+def test_main__chore_for_no_list__is_a_failure(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None has no items, not even none."""
+    entry = {"name": "rates", "type": "list", "default": None, "nullable": True}
+
+    assert run(document=CHORE, given=executor_input(tmp_path), chore={"items": entry}) == 1
+    assert "there is no list 'rates': it is None" in capsys.readouterr().err
+
+
+GATE: JSON = {
+    "port": "gate-publish",
+    "step": "publish",
+    "expression": "acc > limit",
+    "metrics": ["acc"],
+    "parameters": [{"name": "limit", "type": "float", "default": 0.4, "nullable": False}],
+}
+UNTOLD = "GateError%3A when acc %3E limit%3A there is no number %27acc%27"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "answer"),
+    [
+        pytest.param({"acc": 0.5}, "open", id="open"),
+        pytest.param({"acc": 0.4}, "closed", id="closed"),
+        pytest.param({}, UNTOLD, id="untold"),
+    ],
+)
+def test_main__gate__is_answered_by_the_step_or_a_chore(
+    run: Run,
+    kernel: FakeKernel,
+    tmp_path: Path,
+    metrics: JSON,
+    answer: str,
+) -> None:
+    """The reporting step succeeds even if there is nothing to report: the gated one fails."""
+    kernel.result = RESULT | {"metrics": metrics}
+
+    assert run(gates=[GATE]) == 0
+
+    output = json.loads((tmp_path / "out" / "executor_output.json").read_text())
+    assert output["parameterValues"] == {"gate-publish": answer}
+
+    reports = {"a": {"acc": 9, "other": 1}, "b": metrics or {"acc": [0.5, 0.6]}}
+    given = executor_input(tmp_path)
+    for step, reported in reports.items():
+        (tmp_path / "in" / step).write_text(json.dumps(reported))
+        given["inputs"]["artifacts"][f"{step}-run-metrics"] = {
+            "artifacts": [{"uri": str(tmp_path / "in" / step)}]
+        }
+    entries = [{"step": step, "port": "run-metrics", "names": []} for step in reports]
+    chore = {"metrics": {"acc": "b"}}
+
+    assert run(document=CHORE | {"inputs": entries}, given=given, chore=chore, gates=[GATE]) == 0
+
+    output = json.loads((tmp_path / "out" / "executor_output.json").read_text())
+    assert output["parameterValues"] == {"gate-publish": answer}
+
+
+def test_main__gate_could_not_be_told__the_gated_step_fails(
+    run: Run, kernel: FakeKernel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the words that a run on this machine has."""
+    given = executor_input(tmp_path)
+    given["inputs"]["parameterValues"]["told"] = UNTOLD
+
+    assert run(given=given, gate="told") == 1
+
+    assert kernel.call == {}
+    message = "step 'train': GateError: when acc > limit: there is no number 'acc'"
+    assert message in capsys.readouterr().err
+    assert "GateError" in (tmp_path / "out" / "run-report").read_text()
 
 
 def test_read_step__what_is_shared__is_put_in_its_place(tmp_path: Path) -> None:

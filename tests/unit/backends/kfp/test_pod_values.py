@@ -1,10 +1,18 @@
 """Tests of parameters on their way through KFP."""
 
+import json
 from typing import Any
 
 import pytest
 
-from kernelpipe.runtime.pod_values import ParameterError, decode, given_parameters, repair
+from kernelpipe.runtime.pod_values import (
+    ParameterError,
+    as_doubles,
+    decode,
+    given_parameters,
+    repair,
+    shielded,
+)
 
 JSON = dict[str, Any]
 
@@ -101,3 +109,26 @@ def test_given_parameters__values__are_repaired_or_decoded() -> None:
     given = given_parameters(entries, {"a": 2.0, "b": "null", "d": "[1]", "z": 0}, ["b", "d"])
 
     assert given == {"a": 2, "b": None, "d": [1]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param([1, 2.5, True, None, "1"], id="mixed"),
+        pytest.param({"a": [1.0, {"b": 2}], "c": "{{x}} {{{y"}, id="nested"),
+        pytest.param([2**60, -1], id="large"),
+    ],
+)
+def test_shielded__value__comes_back_from_text_without_placeholders(value: object) -> None:
+    """Types, digits and braces are what they were."""
+    text = shielded(json.dumps(value))
+
+    assert "{{" not in text
+    assert repr(json.loads(text)) == repr(value)
+
+
+def test_as_doubles__json__is_what_protobuf_gives() -> None:
+    """Booleans and texts stay what they are."""
+    assert repr(as_doubles([1, {"a": 2, "b": True}, "3", None])) == (
+        "[1.0, {'a': 2.0, 'b': True}, '3', None]"
+    )

@@ -441,6 +441,196 @@ def test_validate_ir__broken_spec__names_the_place(
     assert expected in problems(spec)
 
 
+ITEM = "pipelinechannel--split-items-loop-item"
+LOOP: JSON = {
+    "taskInfo": {"name": "loop"},
+    "componentRef": {"name": "comp-loop"},
+    "dependentTasks": ["split"],
+    "inputs": {
+        "parameters": {
+            "items": {
+                "taskOutputParameter": {"producerTask": "split", "outputParameterKey": "items"}
+            }
+        }
+    },
+    "iteratorPolicy": {"parallelismLimit": 2},
+    "parameterIterator": {"items": {"inputParameter": "items"}, "itemInput": ITEM},
+}
+"""A task that runs for each item that 'split' gives out; 'gather' takes the list of results."""
+LOOP_COMPONENTS: JSON = {
+    "comp-loop": {
+        "dag": {
+            "tasks": {
+                "one": {
+                    "taskInfo": {"name": "one"},
+                    "componentRef": {"name": "comp-one"},
+                    "inputs": {"parameters": {"item": {"componentInputParameter": ITEM}}},
+                }
+            },
+            "outputs": {
+                "artifacts": {
+                    "y": {
+                        "artifactSelectors": [{"producerSubtask": "one", "outputArtifactKey": "y"}]
+                    }
+                }
+            },
+        },
+        "inputDefinitions": {
+            "parameters": {"items": {"parameterType": "LIST"}, ITEM: {"parameterType": "STRING"}}
+        },
+        "outputDefinitions": {"artifacts": {"y": MODEL | {"isArtifactList": True}}},
+    },
+    "comp-one": {
+        "executorLabel": "exec-one",
+        "inputDefinitions": {"parameters": {"item": {"parameterType": "STRING"}}},
+        "outputDefinitions": {"artifacts": {"y": MODEL}},
+    },
+    "comp-gather": {
+        "executorLabel": "exec-gather",
+        "inputDefinitions": {"artifacts": {"loop-y": MODEL | {"isArtifactList": True}}},
+    },
+}
+GATHER: JSON = {
+    "taskInfo": {"name": "gather"},
+    "componentRef": {"name": "comp-gather"},
+    "dependentTasks": ["loop"],
+    "inputs": {
+        "artifacts": {
+            "loop-y": {"taskOutputArtifact": {"producerTask": "loop", "outputArtifactKey": "y"}}
+        }
+    },
+}
+
+
+def with_a_loop() -> JSON:
+    """Return a valid spec that has a loop."""
+    spec = copy.deepcopy(VALID)
+    spec["components"] |= copy.deepcopy(LOOP_COMPONENTS)
+    spec["components"]["comp-split"]["outputDefinitions"]["parameters"] = {
+        "items": {"parameterType": "LIST"}
+    }
+    spec["root"]["dag"]["tasks"] |= copy.deepcopy({"loop": LOOP, "gather": GATHER})
+    for name in ("one", "gather"):
+        executors = spec["deploymentSpec"]["executors"]
+        executors[f"exec-{name}"] = {"container": {"image": "python:3.11"}}
+    return spec
+
+
+def test_validate_ir__valid_loop__no_problem() -> None:
+    """What comes out of it is a list."""
+    assert problems(with_a_loop()) == []
+
+
+INNER = "components/comp-loop/dag"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(
+            put("root/dag/tasks/loop/parameterIterator/items/inputParameter", "gone"),
+            f"{TASKS}.loop.parameterIterator.items: 'gone' is no input of the task",
+            id="no-items",
+        ),
+        pytest.param(
+            put("components/comp-loop/inputDefinitions/parameters/items/parameterType", "STRING"),
+            f"{TASKS}.loop.parameterIterator.items: 'items' is no LIST",
+            id="items-are-no-list",
+        ),
+        pytest.param(
+            put("root/dag/tasks/loop/parameterIterator/itemInput", "gone"),
+            f"{TASKS}.loop.parameterIterator.itemInput: 'gone' is no input of the component",
+            id="no-item-input",
+        ),
+        pytest.param(
+            put(f"root/dag/tasks/loop/inputs/parameters/{ITEM}", {"runtimeValue": {"constant": 1}}),
+            f"{TASKS}.loop.parameterIterator.itemInput: '{ITEM}' gets another value, too",
+            id="item-input-with-a-value",
+        ),
+        pytest.param(
+            put("root/dag/tasks/loop/componentRef/name", "comp-gather"),
+            f"{TASKS}.loop.parameterIterator: needs a sub-DAG: an executor's outputs would mix",
+            id="loop-without-a-dag",
+        ),
+        pytest.param(
+            put("root/dag/tasks/loop/triggerPolicy", {"condition": "true"}),
+            f"{TASKS}.loop.triggerPolicy.condition: a loop may not have one: what comes after it "
+            "would run all the same",
+            id="loop-with-a-condition",
+        ),
+        pytest.param(
+            put("root/dag/tasks/loop/iteratorPolicy/parallelismLimit", -1),
+            f"{TASKS}.loop.iteratorPolicy.parallelismLimit: is -1",
+            id="limit-below-zero",
+        ),
+        pytest.param(
+            put("components/comp-gather/inputDefinitions/artifacts/loop-y/isArtifactList", False),
+            f"{TASKS}.gather.inputs.artifacts.loop-y.taskOutputArtifact: is a list, where the "
+            "component takes one artifact",
+            id="list-for-one",
+        ),
+        pytest.param(
+            put(
+                "components/comp-train/inputDefinitions/artifacts/split-X",
+                ANY | {"isArtifactList": True},
+            ),
+            f"{TASKS}.train.inputs.artifacts.split-X.taskOutputArtifact: is one artifact, where "
+            "the component takes a list",
+            id="one-for-a-list",
+        ),
+        pytest.param(
+            put(
+                "components/comp-gather",
+                LOOP_COMPONENTS["comp-gather"] | {"dag": {"tasks": {"one": GATHER}}},
+            ),
+            f"{TASKS}.gather.inputs.artifacts.loop-y.taskOutputArtifact: of a list that enters a "
+            "sub-DAG only one is left there",
+            id="list-into-a-dag",
+        ),
+        pytest.param(
+            drop(f"{INNER}/outputs"),
+            "components.comp-loop.dag.outputs.artifacts: output 'y' comes from no task",
+            id="output-without-selector",
+        ),
+        pytest.param(
+            put(f"{INNER}/outputs/artifacts/z", {}),
+            "components.comp-loop.dag.outputs.artifacts.z: is no output of the component",
+            id="undeclared-output",
+        ),
+        pytest.param(
+            put(f"{INNER}/outputs/artifacts/y/artifactSelectors", []),
+            "components.comp-loop.dag.outputs.artifacts.y: must have one selector: drivers take "
+            "the last alone",
+            id="no-selector",
+        ),
+        pytest.param(
+            put(f"{INNER}/outputs/artifacts/y/artifactSelectors/0/producerSubtask", "gone"),
+            "components.comp-loop.dag.outputs.artifacts.y: no task 'gone'",
+            id="selector-of-no-task",
+        ),
+        pytest.param(
+            put(f"{INNER}/outputs/artifacts/y/artifactSelectors/0/outputArtifactKey", "gone"),
+            "components.comp-loop.dag.outputs.artifacts.y: no output 'gone' of task 'one'",
+            id="selector-of-no-output",
+        ),
+        pytest.param(
+            put("components/comp-one/outputDefinitions/artifacts/y", ANY),
+            "components.comp-loop.dag.outputs.artifacts.y: 'y' is system.Artifact, not "
+            "system.Model",
+            id="selector-of-another-kind",
+        ),
+    ],
+)
+def test_validate_ir__broken_loop__names_the_place(
+    change: Callable[[JSON], None], expected: str
+) -> None:
+    """So is each rule about loops, lists of artifacts and what a DAG hands on."""
+    spec = with_a_loop()
+    change(spec)
+
+    assert expected in problems(spec)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

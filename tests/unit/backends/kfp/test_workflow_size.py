@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import kit
+import pytest
 from kfp_specs import pipeline, task
 
 from kernelpipe import api
@@ -43,23 +44,49 @@ score_0 = 0.0
 """
 
 
-def built(folder: Path, count: int) -> Built:
-    """Return what is built of a chain of ``count`` steps of ordinary size."""
+def _chain(count: int) -> list[kit.JSON]:
+    steps = [kit.code(STEP.format(n=n, before=n - 1), f"step:s{n}") for n in range(1, count)]
+    return [kit.code(FIRST, "step:s0"), *steps]
+
+
+def _fan_out(count: int) -> list[kit.JSON]:
+    """Return steps that all wait for nothing."""
+    return [
+        kit.code(FIRST.replace("_0", f"_x{n}") + STEP.format(n=n, before=f"x{n}"), f"step:s{n}")
+        for n in range(count)
+    ]
+
+
+def _diamond(count: int) -> list[kit.JSON]:
+    """Return a first step, the many that take its frame, and one that takes all their scores."""
+    middle = [kit.code(STEP.format(n=n, before=0), f"step:s{n}") for n in range(1, count - 1)]
+    scores = " + ".join(f"score_{n}" for n in range(1, count - 1))
+    last = kit.code(f"total = {scores}\nprint(total)", "step:last")
+    return [kit.code(FIRST, "step:s0"), *middle, last]
+
+
+SHAPES = {"chain": _chain, "fan-out": _fan_out, "diamond": _diamond}
+
+
+def built(folder: Path, count: int, shape: str = "chain") -> Built:
+    """Return what is built of ``count`` steps of ordinary size, in the shape of `SHAPES`."""
     cells = [
         kit.code("import numpy as np\nimport pandas as pd", "imports"),
         kit.code("seed = 1", "parameters"),
-        kit.code(FIRST, "step:s0"),
+        *SHAPES[shape](count),
     ]
-    cells += [kit.code(STEP.format(n=n, before=n - 1), f"step:s{n}") for n in range(1, count)]
     whole = api.graph(kit.write(folder / "n.ipynb", *cells))
     tasks = lower(whole)
     assert [d for d in kfp.check_pipeline(whole, tasks) if d.code in {"KP404", "KP405"}] == []
     return build(whole, tasks)
 
 
-def test_estimate_workflow__sixty_ordinary_steps__stay_below_a_megabyte(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", ["chain", "fan-out", "diamond"])
+def test_estimate_workflow__sixty_ordinary_steps__stay_below_a_megabyte(
+    tmp_path: Path, shape: str
+) -> None:
     """As submitted, and when all its nodes have their states."""
-    found = built(tmp_path, 60)
+    found = built(tmp_path, 60, shape)
     size = estimate_workflow(found.documents)
 
     assert size.submitted < 500_000
