@@ -1,6 +1,7 @@
 """Reads notebooks from text in percent format: a line ``# %% TAG TAG`` begins a code cell."""
 
 import json
+import re
 
 import kit
 
@@ -9,13 +10,15 @@ from kernelpipe.model.notebook import Notebook
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.notebook import parse_notebook
 
+_TAG = re.compile(r"foreach:\w+ in \w+|\S+")
+
 
 def notebook_of(text: str) -> Notebook:
     """Return the notebook that ``text`` means; code before the first marker is an untagged cell."""
     cells: list[tuple[list[str], list[str]]] = [([], [])]
     for line in text.strip("\n").split("\n"):
         if line.startswith("# %%"):
-            cells.append((line.removeprefix("# %%").split(), []))
+            cells.append((_TAG.findall(line.removeprefix("# %%")), []))
         else:
             cells[-1][1].append(line)
     kept = [(tags, "\n".join(lines).strip("\n")) for tags, lines in cells]

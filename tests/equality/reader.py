@@ -18,7 +18,7 @@ or ``# %% [markdown]`` before each. Expectations:
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,23 @@ def read_cases() -> list[Case]:
     return [case for path in sorted(CASES.glob("*.cells")) for case in _read_file(path)]
 
 
-def _read_file(path: Path) -> Iterator[Case]:
+def split_file(
+    path: Path, known: Collection[str]
+) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
+    """Yield the name, the expectations (those in ``known``) and the notebook of each case."""
     _, *parts = _CASE.split(path.read_text(encoding="utf-8"))
     for part in parts:
         head, *cells = _CELL.split(part)
         title, _, rest = head.partition("\n")
-        keys = dict(_expectations(title, rest))
+        keys = dict(_expectations(title, rest, known))
+        yield f"{path.stem}:{title.strip()}", keys, kit.notebook(*map(_cell, cells))
+
+
+def _read_file(path: Path) -> Iterator[Case]:
+    for name, keys, notebook in split_file(path, KEYS):
         yield Case(
-            name=f"{path.stem}:{title.strip()}",
-            notebook=kit.notebook(*map(_cell, cells)),
+            name=name,
+            notebook=notebook,
             expect=tuple(option.strip() for option in keys.get("expect", "equal").split("|")),
             data=tuple(_edges(keys.get("edges", ""))),
             missing=tuple(_edges(keys.get("no edges", ""))),
@@ -75,10 +83,10 @@ def _read_file(path: Path) -> Iterator[Case]:
         )
 
 
-def _expectations(title: str, text: str) -> Iterator[tuple[str, str]]:
+def _expectations(title: str, text: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
     for line in filter(None, text.splitlines()):
         key, colon, value = line.removeprefix("# ").partition(":")
-        if key in KEYS and colon:
+        if key in known and colon:
             yield key, value.strip()
         elif not line.startswith("#"):
             raise ValueError(f"case {title.strip()!r}: code before its first cell: {line!r}")

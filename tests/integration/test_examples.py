@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kfp_local
 import kit
 import pytest
-import same_values
-from kfp_local import KfpRun, run_ir
 from plain_run import first_difference, outputs_of, run_in_kernel
 
 from kernelpipe import api
+from kernelpipe.api import value_differences
 from kernelpipe.compiler import Task, lower
 from kernelpipe.model.pipeline import Pipeline
-from kernelpipe.model.run import Run, RunState
+from kernelpipe.model.run import RunState
 from kernelpipe.runtime.values import read_values
 
 pytestmark = pytest.mark.integration
@@ -30,7 +30,8 @@ JSON = dict[str, Any]
 class Example:
     """An example notebook and what came of running it in the three ways.
 
-    ``plain`` is cell index -> outputs; ``plain_values`` is step -> name -> value at its end.
+    ``plain`` is cell index -> outputs; ``plain_values`` is step -> name -> value at its end;
+    ``kept`` has the files of the two runs that ``check`` compared.
     """
 
     path: Path
@@ -39,8 +40,8 @@ class Example:
     tasks: tuple[Task, ...]
     plain: Mapping[int, list[JSON]]
     plain_values: Mapping[str, Mapping[str, object]]
-    local: Run
-    kfp: KfpRun
+    check: api.Parity
+    kept: Path
 
 
 @pytest.fixture(scope="module", params=sorted(path.name for path in EXAMPLES.glob("*.ipynb")))
@@ -54,9 +55,6 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     pipeline = api.graph(path)
     tasks = lower(pipeline)
     plain, plain_values = run_plain(pipeline, tasks, directory / "plain")
-    local = api.run(path, jobs=2, home=directory / "home")
-    api.compile_notebook(path, directory / "pipeline.yaml")
-    kfp = run_ir(directory / "pipeline.yaml", directory / "kfp")
     return Example(
         path=path,
         source=source,
@@ -64,8 +62,8 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         tasks=tasks,
         plain=plain,
         plain_values=plain_values,
-        local=local,
-        kfp=kfp,
+        check=api.parity(path, keep=directory / "kept", kfp=kfp_local.executor()),
+        kept=directory / "kept",
     )
 
 
@@ -109,7 +107,7 @@ def _copying(names: list[str], path: Path) -> str:
 
 def local_values(example: Example) -> dict[tuple[str, str], dict[str, object]]:
     """Return (step, port) -> the values that the local run's step wrote there."""
-    steps = Path(example.local.directory) / "steps"
+    steps = Path(example.check.run.directory) / "steps"
     return {
         (task.step, port.port): read_values(
             steps / f"{number:02d}-{task.step}" / "outputs" / port.port
@@ -121,10 +119,11 @@ def local_values(example: Example) -> dict[tuple[str, str], dict[str, object]]:
 
 def test_local_run__example__equals_the_plain_run_cell_by_cell(example: Example) -> None:
     """The one executed notebook reads as if the notebook had been run in one go."""
-    assert example.local.state is RunState.SUCCEEDED, example.local
-    assert example.local.notebook
+    run = example.check.run
+    assert run.state is RunState.SUCCEEDED, run
+    assert run.notebook
 
-    executed = outputs_of(kit.read(Path(example.local.notebook)))
+    executed = outputs_of(kit.read(Path(run.notebook)))
 
     assert first_difference(example.plain, executed) is None
 
@@ -141,33 +140,27 @@ def test_local_run__example__hands_on_the_plain_runs_values(example: Example) ->
         for name in sorted(set(values) & set(example.plain_values[step])):
             plain = example.plain_values[step][name]
             where = f"{name} of {step} ({port})"
-            assert same_values.first_difference(plain, values[name], where=where) is None
+            found = value_differences.first_difference(plain, values[name], where=where)
+            assert found is None
 
 
-def test_kfp_run__example__has_the_local_metrics(example: Example) -> None:
-    """kfp.local executes the IR file and finds the same numbers."""
-    assert example.kfp.is_succeeded, example.kfp.log
+def test_parity__example__holds(example: Example) -> None:
+    """kfp.local executes the IR file and finds the same states, metrics and values."""
+    check = example.check
 
-    metrics = {metric.name: metric.value for metric in example.local.metrics}
-
-    assert example.kfp.all_metrics() == metrics
-    assert metrics
-
-
-def test_kfp_run__example__hands_on_the_local_values(example: Example) -> None:
-    """Every value that crosses steps is the same in both backends."""
-    expected = local_values(example)
-
-    assert expected.keys() == example.kfp.values.keys()
-    for (step, port), values in expected.items():
-        found = read_values(example.kfp.values[step, port])
-        where = f"{step}/{port}"
-        assert same_values.first_difference(values, found, where=where) is None
+    assert check.found == (), check.log
+    assert check.state is RunState.SUCCEEDED
+    assert check.metrics == len(check.run.metrics) > 0
+    assert {step.name: step.values for step in check.steps} == {
+        task.step: sum(len(port.names) for port in task.outputs) for task in example.tasks
+    }
 
 
 def test_kfp_run__example__reports_every_step(example: Example) -> None:
     """Each step leaves its executed notebook as HTML."""
-    assert example.kfp.reports.keys() == {step.name for step in example.pipeline.steps}
+    reports = {path.parent.name for path in example.kept.glob("kfp/*/*/run-report")}
+
+    assert reports == {step.name for step in example.pipeline.steps}
 
 
 def test_graph__wine_classification__trains_in_parallel() -> None:

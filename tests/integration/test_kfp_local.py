@@ -1,6 +1,7 @@
 """Tests that run emitted IR files with KFP's own local executor: real containers' programs."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from kfp_local import KfpRun, run_ir
 from kfp_specs import parameter, pipeline, task
 
 from kernelpipe.backends.kfp import emit_ir
+from kernelpipe.backends.kfp.local_run import LocalKfp
 from kernelpipe.compiler.task import Task
+from kernelpipe.errors import BackendError, BackendUnavailableError
 from kernelpipe.model.pipeline import Parameter, ParameterType
 from kernelpipe.model.settings import NamedText, StepSettings
 from kernelpipe.runtime.values import read_values
@@ -90,6 +93,28 @@ SEEN = task(
 )
 
 
+def test_kfp_local__three_first_steps__get_the_runtime_from_a_task(tmp_path: Path) -> None:
+    """Each hands it on to later steps as well; the task is there, and is no step."""
+    found = run(
+        *(task(name, source=f"{name} = '{name}'", outputs=(name,)) for name in "abc"),
+        task(
+            "last",
+            source="d = a + b + c",
+            after=("a", "b", "c"),
+            inputs=(("a", "a"), ("b", "b"), ("c", "c")),
+            outputs=("d",),
+        ),
+        directory=tmp_path,
+    )
+
+    assert found.is_succeeded, found.log
+    assert values(found, "last", "d") == {"d": "abc"}
+    assert [path.name for path in found.directory.glob("*/kernelpipe-runtime")] == [
+        "kernelpipe-runtime"
+    ]
+    assert {step for step, _ in found.values} == {"a", "b", "c", "last"}
+
+
 def test_kfp_local__defaults__are_the_notebooks(tmp_path: Path) -> None:
     """Values come through protobuf as they were written."""
     found = run(SEEN, directory=tmp_path, parameters=PARAMETERS)
@@ -108,7 +133,7 @@ def test_kfp_local__given_values__keep_their_types(tmp_path: Path) -> None:
         "text": 'say "hi" {}',
         "flag": True,
         "items": [4, 5, 6],
-        "options": {"b": [1, 2.5]},
+        "options": '{"b": [1, 2.5], "a": 1.0}',
         "limit": "7",
         "anything": "[1, null]",
         "large": "3",
@@ -119,7 +144,7 @@ def test_kfp_local__given_values__keep_their_types(tmp_path: Path) -> None:
 
     assert found.is_succeeded, found.log
     assert repr(values(found, "see", "seen")["seen"]) == repr(
-        [3, 1.0, 'say "hi" {}', True, [4, 5, 6], {"b": [1.0, 2.5]}, 7, [1, None], 3, "x"]
+        [3, 1.0, 'say "hi" {}', True, [4, 5, 6], {"b": [1, 2.5], "a": 1.0}, 7, [1, None], 3, "x"]
     )
 
 
@@ -252,3 +277,34 @@ def test_container__bare_python__runs_the_step(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "output.json").read_text())["artifacts"].keys() == {
         *ports
     }
+
+
+def test_kfp_local__file_that_kfp_refuses__is_told_and_the_next_one_runs(tmp_path: Path) -> None:
+    """One executor runs many files; what kfp thinks of one is no reason to end."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("components: {}\n", encoding="utf-8")
+
+    with pytest.raises(BackendError, match=r"kfp\.local refuses the pipeline: \w+Error"):
+        run_ir(bad, tmp_path / "bad")
+
+    assert run(task("a", source="x = 1"), directory=tmp_path).is_succeeded
+
+
+def test_kfp_local__executor_that_breaks__says_what_is_missing(tmp_path: Path) -> None:
+    """Where kfp cannot be imported, the extra is named that brings it."""
+    with pytest.MonkeyPatch.context() as patch:
+        (tmp_path / "kfp.py").write_text("raise ImportError('no kfp here')\n", encoding="utf-8")
+        patch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        broken = LocalKfp()
+
+    with broken, pytest.raises(BackendUnavailableError, match="no kfp here") as found:
+        broken.run(tmp_path / "any.yaml", tmp_path / "root", {})
+
+    assert "kernelpipe[kfp]" in str(found.value)
+
+
+def test_kfp_local__series__are_with_the_metrics(tmp_path: Path) -> None:
+    """Metrics over time are kept whole."""
+    found = run(task("a", source="loss = [2.0, 1]", metrics=("loss",)), directory=tmp_path)
+
+    assert found.metrics == {"a": {"loss": [2.0, 1]}}
