@@ -7,7 +7,19 @@ from kernelpipe._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kernelpipe.api import batch, check, diff, graph, plan, report, resume, run
+    from kernelpipe.api import (
+        batch,
+        check,
+        diff,
+        graph,
+        parity,
+        plan,
+        report,
+        resume,
+        run,
+        schedule,
+        submit,
+    )
     from kernelpipe.api import compile_notebook as compile  # noqa: A004  # the command's name
 
 __all__ = [
@@ -17,10 +29,13 @@ __all__ = [
     "compile",
     "diff",
     "graph",
+    "parity",
     "plan",
     "report",
     "resume",
     "run",
+    "schedule",
+    "submit",
 ]
 
 _FUNCTIONS = {name: name for name in __all__} | {"compile": "compile_notebook"}

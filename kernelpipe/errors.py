@@ -7,6 +7,7 @@ KernelpipeError
 ├── BackendError          exit 4   a backend cannot be reached or refuses
 │   ├── BackendUnavailableError    an extra is not installed
 │   └── ClusterError               the API of a cluster did not do what it was asked
+│       └── SubmissionLostError    nobody knows whether it has the run that was submitted
 └── RunError              exit 5   a run that failed
     └── RunInterruptedError  exit 130
 """
@@ -104,6 +105,15 @@ class ClusterError(BackendError):
         self.hint = hint
         by_status = status is None or status in _PASSING
         self.is_passing = by_status if is_passing is None else is_passing
+
+
+class SubmissionLostError(ClusterError):
+    """A run was submitted and the answer was lost: the cluster may have it or not.
+
+    ``run_id`` is that of its record here, None while there is none.
+    """
+
+    run_id: str | None = None
 
 
 class RunError(KernelpipeError):

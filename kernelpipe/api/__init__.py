@@ -9,10 +9,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kernelpipe.api.analysing import analyse_notebook
     from kernelpipe.api.batches import BatchOptions, batch, batch_document
+    from kernelpipe.api.cluster_runs import (
+        FetchedLogs,
+        fetch_logs,
+        follow_run,
+        refresh_runs,
+        stop_run,
+    )
+    from kernelpipe.api.clusters import SubmitOptions, chosen_cluster, submit
     from kernelpipe.api.determinism import (
         DeterminismCheck,
         check_determinism,
         determinism_document,
+    )
+    from kernelpipe.api.disparities import (
+        ComparedStep,
+        Disparity,
+        Parity,
+        parity,
+        parity_document,
     )
     from kernelpipe.api.documents import (
         check_document,
@@ -37,23 +52,48 @@ if TYPE_CHECKING:
         remove_runs,
         report,
         select_runs,
+        step_named,
     )
     from kernelpipe.api.running import RunOptions, find_runs, plan, resume, run
+    from kernelpipe.api.scheduled_runs import (
+        KnownSchedule,
+        change_known_schedule,
+        collect_runs,
+        known_schedule_document,
+        known_schedules,
+        trigger_words,
+    )
+    from kernelpipe.api.scheduling import (
+        change_schedule,
+        schedule,
+        schedule_document,
+        schedules,
+    )
     from kernelpipe.api.tagging import edited_tags
     from kernelpipe.api.tracking import sync, sync_document
 
 __all__ = [
     "BatchOptions",
+    "ComparedStep",
     "DeterminismCheck",
+    "Disparity",
+    "FetchedLogs",
+    "KnownSchedule",
+    "Parity",
     "RunOptions",
     "StepLog",
+    "SubmitOptions",
     "WrittenReport",
     "analyse_notebook",
     "batch",
     "batch_document",
+    "change_known_schedule",
+    "change_schedule",
     "check",
     "check_determinism",
     "check_document",
+    "chosen_cluster",
+    "collect_runs",
     "comparison_document",
     "compile_notebook",
     "determinism_document",
@@ -61,31 +101,53 @@ __all__ = [
     "diff",
     "edited_tags",
     "error_document",
+    "fetch_logs",
     "find_logs",
     "find_run",
     "find_runs",
+    "follow_run",
     "garbage_document",
     "gc",
     "graph",
     "graph_document",
+    "known_schedule_document",
+    "known_schedules",
     "notify",
+    "parity",
+    "parity_document",
     "plan",
     "plan_document",
+    "refresh_runs",
     "remove_runs",
     "report",
     "resume",
     "run",
     "run_document",
     "run_summary_document",
+    "schedule",
+    "schedule_document",
+    "schedules",
     "select_runs",
+    "step_named",
+    "stop_run",
+    "submit",
     "sync",
     "sync_document",
     "to_json",
+    "trigger_words",
 ]
 
 _MODULES = {
     "analysing": ("analyse_notebook",),
     "batches": ("BatchOptions", "batch", "batch_document"),
+    "cluster_runs": (
+        "FetchedLogs",
+        "fetch_logs",
+        "follow_run",
+        "refresh_runs",
+        "stop_run",
+    ),
+    "clusters": ("SubmitOptions", "chosen_cluster", "submit"),
     "determinism": ("DeterminismCheck", "check_determinism", "determinism_document"),
     "documents": (
         "check_document",
@@ -99,6 +161,7 @@ _MODULES = {
     ),
     "housekeeping": ("garbage_document", "gc"),
     "operations": ("check", "compile_notebook", "graph"),
+    "disparities": ("ComparedStep", "Disparity", "Parity", "parity", "parity_document"),
     "plans": ("plan_document",),
     "records": (
         "StepLog",
@@ -110,8 +173,18 @@ _MODULES = {
         "remove_runs",
         "report",
         "select_runs",
+        "step_named",
     ),
     "running": ("RunOptions", "find_runs", "plan", "resume", "run"),
+    "scheduled_runs": (
+        "KnownSchedule",
+        "change_known_schedule",
+        "collect_runs",
+        "known_schedule_document",
+        "known_schedules",
+        "trigger_words",
+    ),
+    "scheduling": ("change_schedule", "schedule", "schedule_document", "schedules"),
     "tagging": ("edited_tags",),
     "tracking": ("sync", "sync_document"),
 }

@@ -1,8 +1,10 @@
 """What an editor shows of a notebook while it is being edited."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import PurePath
 
 from kernelpipe.analysis import build_pipeline
@@ -49,6 +51,7 @@ def analyse_notebook(content: bytes, *, path: str, shown: str) -> JsonObject:
         "diagnostics": here.diagnostics(pipeline.diagnostics),
         "cells": _cell_marks(raw, notebook, pipeline),
         "lanes": _lanes(pipeline),
+        "cluster": _usable_cluster(pipeline),
         "backends": {
             "local": here.diagnostics(_local_findings(pipeline)),
             "kfp": here.diagnostics(_kfp_findings(notebook, pipeline)),
@@ -73,6 +76,7 @@ def _unreadable(error: NotebookReadError, shown: str) -> JsonObject:
         "diagnostics": _Shown(path=shown, ids=()).diagnostics((found,)),
         "cells": [],
         "lanes": [],
+        "cluster": None,
         "backends": {"local": [], "kfp": []},
     }
 
@@ -173,6 +177,16 @@ def _lanes(pipeline: Pipeline) -> list[JsonObject]:
         }
         for step, row in zip(pipeline.steps, drawn, strict=True)
     ]
+
+
+def _usable_cluster(pipeline: Pipeline) -> str | None:
+    """Return the cluster that a notebook names, if the user has named it before."""
+    place = pipeline.settings.cluster
+    if place is None or not place.host or find_spec("kfp") is None:
+        return None
+    from kernelpipe.backends.kfp.cluster import KnownClusters  # noqa: PLC0415  # not for all
+
+    return place.host if KnownClusters(os.environ).named(place.host) is not None else None
 
 
 def _local_findings(pipeline: Pipeline) -> tuple[Diagnostic, ...]:

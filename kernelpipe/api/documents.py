@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernelpipe.errors import CompileError, KernelpipeError
 from kernelpipe.model.diagnostic import Diagnostic
+from kernelpipe.model.run import parts_of
 
 if TYPE_CHECKING:
     from kernelpipe.model.pipeline import Edge, Pipeline, Step
@@ -131,6 +132,7 @@ def run_document(run: "Run") -> JsonObject:
         "resumes": facts.get("resumes"),
         "batch": facts.get("batch"),
         "point": facts.get("point"),
+        "cluster": cluster_document(run),
         "parameters": json.loads(run.parameters),
         "given": facts.get("given"),
         "metrics": {metric.name: metric.value for metric in run.metrics},
@@ -138,6 +140,23 @@ def run_document(run: "Run") -> JsonObject:
         "python": facts.get("python"),
         "packages": facts.get("packages"),
         "notebook_sha256": facts.get("notebook_sha256"),
+    }
+
+
+def cluster_document(run: "Run") -> JsonObject | None:
+    """Return where a run on a cluster is and since when it is known to be so, else None."""
+    cluster = run.cluster
+    if cluster is None:
+        return None
+    return {
+        "host": cluster.get("host") or None,
+        "namespace": cluster.get("namespace") or None,
+        "experiment": cluster.get("experiment") or None,
+        "run_id": cluster.get("run_id"),
+        "page": cluster.get("page") or None,
+        "as_of": cluster.get("as_of"),
+        "problem": cluster.get("problem"),
+        "schedule": cluster.get("schedule"),
     }
 
 
@@ -158,6 +177,12 @@ def _step_run_document(step: "StepRun") -> JsonObject:
         "engine": facts.get("engine"),
         "notebook": step.notebook,
         "error": None if error is None else step_error_document(error),
+        "items": [
+            {"text": item["text"]} | _step_run_document(part)
+            for item, part in zip(facts["items"], parts_of(step), strict=True)
+        ]
+        if "items" in facts
+        else None,
         "cells": facts.get("cells"),
         "reads": None
         if "reads" not in facts

@@ -2,6 +2,7 @@
 
 import json
 
+from kernelpipe.cli.control_flow import control_flow_texts
 from kernelpipe.model.pipeline import Edge, EdgeKind, Pipeline
 
 _SHOWN_NAMES = 4
@@ -15,7 +16,9 @@ def draw_mermaid(pipeline: Pipeline) -> str:
     for number, parameter in enumerate(pipeline.parameters):
         label = f"{parameter.name}: {parameter.type.value} = {parameter.default}"
         lines.append(f'    p{number}(["{_escape_mermaid(label)}"])')
-    lines += [f'    {ids[step.name]}["{_escape_mermaid(step.name)}"]' for step in pipeline.steps]
+    for step in pipeline.steps:
+        texts = map(_escape_mermaid, (step.name, *control_flow_texts(step.settings)))
+        lines.append(f'    {ids[step.name]}["{"<br/>".join(texts)}"]')
     for number, parameter in enumerate(pipeline.parameters):
         lines.extend(
             f"    p{number} --> {ids[step.name]}"
@@ -42,7 +45,10 @@ def draw_dot(pipeline: Pipeline) -> str:
         lines.append(
             f"    {_quote('parameter ' + parameter.name)} [label={_quote(label)}, shape=ellipse];"
         )
-    lines.extend(f"    {_quote(step.name)};" for step in pipeline.steps)
+    for step in pipeline.steps:
+        texts = control_flow_texts(step.settings)
+        label = f" [label={_quote(chr(10).join((step.name, *texts)))}]" if texts else ""
+        lines.append(f"    {_quote(step.name)}{label};")
     names = {parameter.name for parameter in pipeline.parameters}
     lines.extend(
         f"    {_quote('parameter ' + port.name)} -> {_quote(step.name)};"

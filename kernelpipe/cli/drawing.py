@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from kernelpipe.cli.control_flow import control_flow_texts
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import EdgeKind, Parameter, Pipeline, Step
 
@@ -64,12 +65,13 @@ def _cells_text(step: Step) -> str:
 
 
 def _details(step: Step, pipeline: Pipeline) -> str:
-    """Return what the step takes from where, what it only waits for, and its metrics."""
+    """Return how it runs, what it takes from where, what it only waits for, and its metrics."""
     sources: dict[StepName | None, list[str]] = {}
     for port in step.inputs:
         sources.setdefault(port.source, []).append(port.name)
     order = {s.name: position for position, s in enumerate(pipeline.steps)}
-    parts = [
+    parts = list(control_flow_texts(step.settings))
+    parts += [
         f"{_listed(sources[name])} <- {name}"
         for name in sorted((name for name in sources if name is not None), key=order.__getitem__)
     ]

@@ -20,6 +20,10 @@ class Owner:
     start: str
 
 
+ELSEWHERE = Owner(host="", boot="", pid=0, start="")
+"""Owner of a run that no process carries out: a cluster does."""
+
+
 def current_owner() -> Owner:
     """Return this process as an owner."""
     pid = os.getpid()

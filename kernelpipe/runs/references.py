@@ -17,7 +17,7 @@ def find_run(runs: Sequence[Run], reference: str, *, home: Path) -> Run:
     Args:
         runs: Those to choose from, the newest first.
         reference: A run id, the beginning of exactly one, "latest", or "latest~N" for the run N
-            runs before that.
+            runs before that. Runs that a schedule has started count only if there are no others.
         home: Where the runs are kept, for messages.
 
     Raises:
@@ -47,10 +47,13 @@ def find_run(runs: Sequence[Run], reference: str, *, home: Path) -> Run:
 
 
 def _count_back(runs: Sequence[Run], steps: int) -> Run:
-    if steps < len(runs):
-        return runs[steps]
-    count = "only 1 run" if len(runs) == 1 else f"only {len(runs)} runs"
+    own = [run for run in runs if "schedule" not in (run.cluster or {})] or runs
+    if steps < len(own):
+        return own[steps]
+    count = "only 1 run" if len(own) == 1 else f"only {len(own)} runs"
+    others = ", besides those that schedules have started" if len(own) < len(runs) else ""
     raise UsageError(
-        f"there is no run '{LATEST}~{steps}': there {'is' if len(runs) == 1 else 'are'} {count}",
-        hint=f"the oldest is {runs[-1].id}",
+        f"there is no run '{LATEST}~{steps}': "
+        f"there {'is' if len(own) == 1 else 'are'} {count}{others}",
+        hint=f"the oldest is {own[-1].id}",
     )

@@ -383,3 +383,21 @@ def test_server__control_flow__has_the_nodes_of_a_cluster(
         "say-3": "SKIPPED",
         "say-4": "SUCCEEDED",
     }
+    loops = sorted(name for name in names if name.startswith(("for-loop", "iteration")))
+    assert loops == [
+        "for-loop-4",
+        "iteration-driver",
+        "iteration-item",
+        "iteration-item",
+        "iteration-item-driver",
+        "iteration-item-driver",
+        "iteration-iterations",
+        "iteration-iterations(0:0)",
+        "iteration-iterations(1:1)",
+    ]
+    (looped,) = (step for step in ours.steps if step.name == "say-4")
+    items = json.loads(looped.facts)["items"]
+    assert [(item["text"], item["state"]) for item in items] == [
+        ("item 0", "SUCCEEDED"),
+        ("item 1", "SUCCEEDED"),
+    ]

@@ -23,13 +23,18 @@ _TESTS = Path(__file__).parents[1]
 
 @dataclass(kw_only=True)
 class TaskRecord:
-    """What a task did: times in seconds since the epoch, ``log`` the bytes of output it made."""
+    """What a task did: times in seconds since the epoch, ``log`` the bytes of output it made.
+
+    ``item`` is which item of the loop around it that was for; a loop is a task, too.
+    """
 
     name: str
     started: float
     ended: float | None = None
     has_succeeded: bool | None = None
     log: tuple[int, int | None] = (0, None)
+    is_loop: bool = False
+    item: int | None = None
 
 
 class Execution:
@@ -113,7 +118,13 @@ def _apply(found: dict[str, TaskRecord], event: JSON) -> None:
     name, moment, log = event["task"], event["time"], event["log"]
     if event["event"] == "started":
         task = name.partition("#")[0]
-        found[name] = TaskRecord(name=task, started=moment, log=(log, None))
+        found[name] = TaskRecord(
+            name=task,
+            started=moment,
+            log=(log, None),
+            is_loop=event["loop"],
+            item=event["item"],
+        )
     else:
         record = found[name]
         record.ended = moment

@@ -22,8 +22,8 @@ class RunFacts:
     """What the details of a run are made from; ``ended`` is None while it goes on.
 
     ``tasks`` are those that have a pod; ``gated`` are those of them that have a condition of their
-    own, ``hidden`` those in a part of the pipeline that has one: a cluster does not tell of them
-    when it is skipped.
+    own, ``hidden`` those in a part of the pipeline that has one or is repeated: a cluster does not
+    tell of them when it is skipped. ``loops`` has the loop around each task that is in one.
     """
 
     run_id: str
@@ -34,6 +34,7 @@ class RunFacts:
     tasks: tuple[str, ...]
     gated: frozenset[str]
     hidden: frozenset[str]
+    loops: Mapping[str, str]
     records: Mapping[str, TaskRecord]
     faults: Mapping[str, Fault]
 
@@ -69,7 +70,7 @@ def task_details(facts: RunFacts, *, is_classic: bool) -> list[JSON]:
 def pods(facts: RunFacts) -> dict[str, str]:
     """Return pod name -> key of the record, for the pods in which steps run."""
     return {
-        _pod(facts.workflow, node): node.path.split("/")[1]
+        _pod(facts.workflow, node): node.path.split("/")[-2]
         for node in _nodes(facts)
         if node.name == "executor"
     }
@@ -91,11 +92,80 @@ def _nodes(facts: RunFacts) -> Iterator[_Node]:
     )
     yield _Node(name="root", state=state, start=start, end=end, path="root", parent="root-driver")
     for key, record in facts.records.items():
-        yield from _task_nodes(facts, record, key)
+        if record.is_loop:
+            yield from _loop_nodes(facts, record)
+        else:
+            above = (
+                _item_path(facts.loops[record.name], record.item)
+                if record.item is not None
+                else "root"
+            )
+            yield from _task_nodes(facts, record, key, above)
     started = {record.name for record in facts.records.values()}
     for task in facts.tasks:
         if end is not None and task not in started | facts.hidden:
             yield from _unstarted_nodes(facts, task, end)
+
+
+def _item_path(loop: str, item: int) -> str:
+    """Return where what is carried out for an item of a loop stands."""
+    return f"root/{loop}/iteration-iterations({item}:{item})/iteration-item"
+
+
+def _loop_nodes(facts: RunFacts, loop: TaskRecord) -> Iterator[_Node]:
+    """Yield the nodes of a loop without those of its tasks: one driver for all, one per item."""
+    path = f"root/{loop.name}"
+    own = [r for r in facts.records.values() if facts.loops.get(r.name) == loop.name]
+    state, end = _ending(facts, loop)
+    yield _Node(name=loop.name, state=state, start=loop.started, end=end, path=path, parent="root")
+    driver = f"{path}/iteration-driver"
+    yield _Node(
+        name="iteration-driver",
+        state="SUCCEEDED",
+        start=loop.started,
+        end=loop.started,
+        path=driver,
+        parent=path,
+        template="system-dag-driver",
+    )
+    group = f"{path}/iteration-iterations"
+    yield _Node(
+        name="iteration-iterations",
+        state=state if own else "SKIPPED",
+        start=loop.started,
+        end=end,
+        path=group,
+        parent=driver,
+    )
+    for item in sorted({record.item for record in own if record.item is not None}):
+        records = [record for record in own if record.item == item]
+        ended = max((record.ended or end or 0.0 for record in records), default=0.0) or None
+        states = {_ending(facts, record)[0] for record in records}
+        state = next(each for each in ("FAILED", "RUNNING", "SUCCEEDED") if each in states)
+        start = min(record.started for record in records)
+        one = f"{group}({item}:{item})"
+        for name, node, parent, template in (
+            (f"iteration-iterations({item}:{item})", one, group, None),
+            ("iteration-item-driver", f"{one}/iteration-item-driver", one, "system-dag-driver"),
+            ("iteration-item", f"{one}/iteration-item", f"{one}/iteration-item-driver", None),
+        ):
+            yield _Node(
+                name=name,
+                state="SUCCEEDED" if template else state,
+                start=start,
+                end=start if template else ended,
+                path=node,
+                parent=parent,
+                template=template,
+            )
+
+
+def _ending(facts: RunFacts, record: TaskRecord) -> tuple[str, float | None]:
+    """Return how a record is, or was when the run was stopped, and since when that is over."""
+    ended = record.ended if record.ended is not None else facts.ended
+    if record.has_succeeded is not None:
+        return "SUCCEEDED" if record.has_succeeded else "FAILED", ended
+    return "RUNNING" if facts.ended is None else "FAILED", ended
 
 
 def _unstarted_nodes(facts: RunFacts, task: str, end: float) -> Iterator[_Node]:
@@ -124,27 +194,23 @@ def _unstarted_nodes(facts: RunFacts, task: str, end: float) -> Iterator[_Node]:
     )
 
 
-def _task_nodes(facts: RunFacts, record: TaskRecord, key: str) -> Iterator[_Node]:
+def _task_nodes(facts: RunFacts, record: TaskRecord, key: str, above: str) -> Iterator[_Node]:
     fault = facts.faults.get(record.name)
     has_driver_failed = fault is Fault.DRIVER and record.ended is not None
-    driver = f"root/{key}-driver"
+    driver = f"{above}/{key}-driver"
     yield _Node(
         name=f"{record.name}-driver",
         state="FAILED" if has_driver_failed else "SUCCEEDED",
         start=record.started,
         end=record.started,
         path=driver,
-        parent="root",
+        parent=above,
         template="system-container-driver",
         message=fault.value if has_driver_failed and fault else "",
     )
-    ended = record.ended if record.ended is not None else facts.ended
+    state, ended = _ending(facts, record)
     if has_driver_failed:
         state = "RUNTIME_STATE_UNSPECIFIED"
-    elif record.has_succeeded is not None:
-        state = "SUCCEEDED" if record.has_succeeded else "FAILED"
-    else:
-        state = "RUNNING" if facts.ended is None else "FAILED"
     message = "" if fault is None or has_driver_failed else fault.value
     if record.ended is None and facts.ended is not None and not message:
         message = Fault.CANCELED.value
@@ -155,9 +221,9 @@ def _task_nodes(facts: RunFacts, record: TaskRecord, key: str) -> Iterator[_Node
         state=state,
         start=record.started,
         end=ended,
-        path=f"root/{key}",
+        path=f"{above}/{key}",
         parent=driver,
-        message=f"child '{facts.workflow}-{_number(f'root/{key}/executor')}' failed"
+        message=f"child '{facts.workflow}-{_number(f'{above}/{key}/executor')}' failed"
         if state == "FAILED"
         else "",
     )

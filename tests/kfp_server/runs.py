@@ -185,25 +185,38 @@ class Runs:
             state=run.state,
             created=run.created,
             ended=run.ended,
-            tasks=tuple(name for name, _, _ in leaves),
-            gated=frozenset(name for name, is_gated, _ in leaves if is_gated),
-            hidden=frozenset(name for name, _, is_hidden in leaves if is_hidden),
+            tasks=tuple(each.name for each in leaves),
+            gated=frozenset(each.name for each in leaves if each.is_gated),
+            hidden=frozenset(each.name for each in leaves if each.is_hidden),
+            loops={each.name: each.loop for each in leaves if each.loop},
             records=execution.tasks(),
             faults=execution.faults,
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Leaf:
+    """A task that has a pod; ``is_hidden`` tells whether its part has a condition or is a loop."""
+
+    name: str
+    is_gated: bool
+    is_hidden: bool
+    loop: str
+
+
 def _leaves(
-    spec: JSON, component: JSON, *, is_hidden: bool = False
-) -> Iterator[tuple[str, bool, bool]]:
-    """Yield each task that has a pod: name, whether it has a condition, whether its part has."""
+    spec: JSON, component: JSON, *, is_hidden: bool = False, loop: str = ""
+) -> Iterator[_Leaf]:
+    """Yield each task that has a pod."""
     for name, task in component["dag"]["tasks"].items():
         is_gated = bool(task.get("triggerPolicy", {}).get("condition"))
         inner = spec["components"][task["componentRef"]["name"]]
         if "dag" in inner:
-            yield from _leaves(spec, inner, is_hidden=is_hidden or is_gated)
+            around = name if "parameterIterator" in task else loop
+            is_part = is_hidden or is_gated or bool(around)
+            yield from _leaves(spec, inner, is_hidden=is_part, loop=around)
         else:
-            yield name, is_gated, is_hidden
+            yield _Leaf(name=name, is_gated=is_gated, is_hidden=is_hidden, loop=loop)
 
 
 def parsed_spec(spec: JSON) -> list[JSON]:

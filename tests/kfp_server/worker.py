@@ -1,7 +1,8 @@
 """Executes one pipeline with ``kfp.local``, in a process of its own; tells about tasks in a file.
 
 The events are JSON lines: {"event": "started"|"ended", "task": name and number of the execution,
-"time", "log": bytes of output so far, "succeeded"}.
+"time", "log": bytes of output so far, "succeeded"}; of what starts also "loop", whether it is a
+loop, and "item", which item of the loop around it that is for.
 """
 
 import itertools
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +46,17 @@ class Events:
 def watch_tasks(events: Events, faults: dict[str, str]) -> None:
     """Make ``kfp.local`` tell about each task, and do to it what the faults say."""
     from kfp.local import status
-    from kfp.local.orchestrator import task_executor
+    from kfp.local.orchestrator import enhanced_dag_orchestrator, task_executor
 
     execute = task_executor.execute_single_task
     numbers = itertools.count()
+    place = threading.local()
 
     def told(*, task_name: str, **rest: Any) -> Any:
         name = re.sub(r"-iteration-\d+$", "", task_name)
         fault = Fault(faults[name]) if name in faults else None
         key = f"{name}#{next(numbers)}"
-        events.tell("started", key)
+        events.tell("started", key, loop=False, item=getattr(place, "item", None))
         if fault is not None:
             if fault.is_waiting:
                 threading.Event().wait(_FOREVER_S)
@@ -64,6 +67,32 @@ def watch_tasks(events: Events, faults: dict[str, str]) -> None:
         return outputs, state
 
     task_executor.execute_single_task = told
+    _watch_loops(enhanced_dag_orchestrator, events, place, numbers)
+
+
+def _watch_loops(orchestrator: Any, events: Events, place: Any, numbers: Iterator[int]) -> None:
+    """Tell about each loop, and remember in ``place`` which item a thread is for."""
+    run_loop, run_task = orchestrator._run_parallel_for_task, orchestrator.execute_task
+
+    def told(*, task_name: str, **rest: Any) -> Any:
+        key = f"{task_name}#{next(numbers)}"
+        events.tell("started", key, loop=True, item=None)
+        has_failed = run_loop(task_name=task_name, **rest)
+        events.tell("ended", key, succeeded=not has_failed)
+        return has_failed
+
+    def placed(*, task_name: str, **rest: Any) -> Any:
+        found = re.search(r"-iteration-(\d+)$", task_name)
+        if found is None:
+            return run_task(task_name=task_name, **rest)
+        place.item = int(found[1])
+        try:
+            return run_task(task_name=task_name, **rest)
+        finally:
+            place.item = None
+
+    orchestrator._run_parallel_for_task = told
+    orchestrator.execute_task = placed
 
 
 def main(directory: Path) -> int:

@@ -1,6 +1,7 @@
 """Tests of what an editor shows of a notebook."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import kit
 import pytest
 
 from kernelpipe.api.analysing import analyse_notebook
+from kernelpipe.backends.kfp.cluster import ClusterSettings, KnownClusters
 
 JSON = dict[str, Any]
 
@@ -99,8 +101,29 @@ def test_analyse_notebook__notebook__has_the_shape_of_the_extension() -> None:
             {"step": "a", "lane": 0, "lines": [{"from": 0, "to": 0}]},
             {"step": "b", "lane": 0, "lines": []},
         ],
+        "cluster": None,
         "backends": {"local": [], "kfp": []},
     }
+
+
+def test_analyse_notebook__names_a_cluster__is_told_once_the_user_has_used_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook may come from anybody: its word alone offers nothing."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
+    host = "http://example.com"
+    named = kit.notebook(kit.code("x = 1", "step:a"))
+    named["metadata"]["kernelpipe"] = {"version": 1, "cluster": {"host": host}}
+
+    def cluster() -> object:
+        content = kit.encode(named)
+        return analyse_notebook(content, path="/p/n.ipynb", shown="n.ipynb")["cluster"]
+
+    before = cluster()
+    KnownClusters(os.environ).add(ClusterSettings(host=host))
+
+    assert (before, cluster()) == (None, host)
 
 
 def test_analyse_notebook__cells_of_every_role__are_marked() -> None:
@@ -214,6 +237,7 @@ def test_analyse_notebook__unreadable__is_a_finding(content: bytes, message: str
         "edges": [],
         "cells": [],
         "lanes": [],
+        "cluster": None,
         "backends": {"local": [], "kfp": []},
     }
 

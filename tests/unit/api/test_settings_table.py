@@ -15,6 +15,7 @@ from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.settings import (
     Backoff,
+    ClusterPlace,
     ConfigMapEnv,
     Foreach,
     MetadataEntry,
@@ -454,16 +455,23 @@ STEP_ROWS: Final = {
         field="register", value="churn:model", tags=("register:churn:model",), kfp="warning"
     ),
     "when": Row(
-        field="when", value="rate > 0", tags=("when:rate > 0",), kfp="error", local="error"
+        field="when",
+        value="rate > 0",
+        tags=("when:rate > 0",),
+        ir={"root/dag/tasks/a/triggerPolicy/condition": "(inputs.parameter_values['rate'] > 0.0)"},
     ),
     "foreach": Row(
         field="foreach",
-        value=Foreach(name="item", items="items"),
-        tags=("foreach:item in items",),
-        kfp="error",
-        local="error",
+        value=Foreach(name="rate", items="items"),
+        tags=("foreach:rate in items",),
+        ir={f"{TASK}/parameterIterator/items/inputParameter": "pipelinechannel--a-items-Output"},
     ),
-    "on-exit": Row(field="on_exit", value=True, tags=("on-exit",), kfp="error", local="error"),
+    "on-exit": Row(
+        field="on_exit",
+        value=True,
+        tags=("on-exit",),
+        ir={"root/dag/tasks/a/triggerPolicy/strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+    ),
 }
 PIPELINE_ROWS: Final = {
     "name": Row(
@@ -540,6 +548,13 @@ PIPELINE_ROWS: Final = {
         ir={CONFIG: {"activeDeadlineSeconds": 7200}},
     ),
     "parallelism": Row(field="parallelism", value=2, notebook={"parallelism": 2}, kfp="warning"),
+    "cluster": Row(
+        field="cluster",
+        value=ClusterPlace(host="http://localhost:8080", namespace="team"),
+        notebook={"cluster": {"host": "http://localhost:8080", "namespace": "team"}},
+        kfp="info",
+        local="info",
+    ),
     "service-account": Row(
         field="service_account",
         value="runner",
@@ -547,6 +562,7 @@ PIPELINE_ROWS: Final = {
         kfp="info",
         local="info",
     ),
+    "merge": Row(field="merge", value=True, notebook={"merge": True}, local="info"),
     "anything-else": Row(
         field="other",
         value=("kernelpipe.notify",),
@@ -564,6 +580,7 @@ def analysed(row: Row, folder: Path) -> Pipeline:
             folder / "notebook.ipynb",
             kit.code("rate = 1\nitems = [1]", "parameters"),
             kit.code("x = 1\nmodel = 1\nprint(rate)", "step:a", *row.tags, **metadata),
+            kit.code("y = 1", "step:b"),
             metadata={"kernelpipe": {"version": 1, **row.notebook}} if row.notebook else None,
         )
     )
@@ -603,7 +620,8 @@ def test_step_setting__written__is_typed_emitted_and_honoured_or_reported(
     pipeline = analysed(row, tmp_path)
 
     assert pipeline.diagnostics == ()
-    assert getattr(pipeline.steps[0].settings, row.field) == row.value
+    step = next(each for each in pipeline.steps if each.name == "a")
+    assert getattr(step.settings, row.field) == row.value
     check(row, pipeline)
 
 

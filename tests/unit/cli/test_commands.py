@@ -217,6 +217,28 @@ def test_compile__json__describes_the_file(
     assert isinstance(document["diagnostics"], list)
 
 
+def test_compile__merge__says_which_steps_share_a_pod(
+    notebook: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To people and to programs; the notebook's metadata may ask for it, too."""
+    words = ["compile", str(notebook), "-o", str(tmp_path / "out.yaml")]
+
+    assert main([*words, "--merge"]) == 0
+    said = capsys.readouterr().err
+    assert main([*words, "--merge", "--json"]) == 0
+    merged = _json(capsys)["merged"]
+    content = kit.read(notebook)
+    content["metadata"]["kernelpipe"] = {"merge": True}
+    notebook.write_bytes(kit.encode(content))
+    assert main([*words, "--json"]) == 0
+    asked = _json(capsys)["merged"]
+    assert main([*words, "--json", "--no-merge"]) == 0
+
+    assert said.endswith("merged 2 steps into 1 task: load+total -> load-to-total\n")
+    assert merged == asked == {"load-to-total": ["load", "total"]}
+    assert _json(capsys)["merged"] == {}
+
+
 def test_compile__dash__writes_to_stdout(
     notebook: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

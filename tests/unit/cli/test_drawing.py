@@ -18,7 +18,7 @@ from kernelpipe.model.pipeline import (
     Pipeline,
     Step,
 )
-from kernelpipe.model.settings import PipelineSettings
+from kernelpipe.model.settings import Foreach, PipelineSettings, StepSettings
 
 
 def _step(
@@ -28,6 +28,7 @@ def _step(
     inputs: Mapping[str, str | None] | None = None,
     cells: Sequence[int] = (1,),
     metrics: tuple[str, ...] = (),
+    settings: StepSettings | None = None,
 ) -> Step:
     return Step(
         name=StepName(name),
@@ -43,6 +44,7 @@ def _step(
         ),
         outputs=(),
         metrics=metrics,
+        settings=settings or StepSettings(),
     )
 
 
@@ -104,6 +106,49 @@ def test_draw_text__branches__have_lanes() -> None:
         "● │ linear    cells 10, 12     X, state of random <- split",
         "●─╯ evaluate  cells 13, 14     X <- split; a <- forest; b <- linear; metrics: accuracy",
         "●   report    cell 15          after evaluate",
+    ]
+
+
+CONTROLLED = _pipeline(
+    _step("train", cells=(2,), metrics=("acc",)),
+    _step(
+        "tune",
+        after=["train"],
+        cells=(3,),
+        inputs={"lrs": None},
+        settings=StepSettings(when='acc < 1 or "x" in s', foreach=Foreach(name="lr", items="lrs")),
+    ),
+    _step("bye", cells=(4,), settings=StepSettings(on_exit=True)),
+    edges=[_edge("train", "tune")],
+)
+
+
+def test_draw_text__control_flow__is_said_first() -> None:
+    """What decides whether, how often and when a step runs comes before what it takes."""
+    assert draw_text(CONTROLLED).split("\n")[2:] == [
+        "● train  cell 2  metrics: acc",
+        '● tune   cell 3  when acc < 1 or "x" in s; for lr in lrs; lrs <- parameters; after train',
+        "● bye    cell 4  at the end",
+    ]
+
+
+def test_draw_mermaid__control_flow__is_in_the_step() -> None:
+    """Each on a line of its own, escaped as all texts are."""
+    assert draw_mermaid(CONTROLLED).split("\n") == [
+        "flowchart TD",
+        '    s0["train"]',
+        '    s1["tune<br/>when acc #60; 1 or #34;x#34; in s<br/>for lr in lrs"]',
+        '    s2["bye<br/>at the end"]',
+        "    s0 -.-> s1",
+    ]
+
+
+def test_draw_dot__control_flow__is_in_the_label() -> None:
+    """Each on a line of its own."""
+    assert draw_dot(CONTROLLED).split("\n")[2:5] == [
+        '    "train";',
+        r'    "tune" [label="tune\nwhen acc < 1 or \"x\" in s\nfor lr in lrs"];',
+        r'    "bye" [label="bye\nat the end"];',
     ]
 
 

@@ -15,7 +15,7 @@ from kernelpipe.cli.reports import (
     describe_runs,
 )
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Metric, Run, RunState, StepError, StepRun
+from kernelpipe.model.run import ItemFacts, Metric, Run, RunState, StepError, StepFacts, StepRun
 from kernelpipe.runs.comparing import (
     CellChange,
     Comparison,
@@ -163,6 +163,28 @@ def test_describe_cells__figures_recorded__are_the_slowest_first() -> None:
         "  cell 3  train  0.1 s",
     ]
     assert describe_cells(RUN) == ""
+
+
+def test_describe_cells__step_per_item__tells_them_apart() -> None:
+    """The cells of items that were found took their time in another run."""
+    ran = ItemFacts(
+        text="lr = 1",
+        state="SUCCEEDED",
+        reason=None,
+        is_cached=False,
+        duration_s=71.0,
+        notebook=None,
+        facts=StepFacts(cells=FACTS["cells"]),
+    )
+    found = ItemFacts(**(ran | {"is_cached": True}))
+    facts = StepFacts(cells=FACTS["cells"] * 2, items=[found, ran])
+    loop = StepRun(name=StepName("train"), state=RunState.SUCCEEDED, facts=json.dumps(facts))
+
+    assert describe_cells(replace(RUN, steps=(loop,))).split("\n") == [
+        "slowest cells:",
+        "  cell 5  train[1]  1 min 10 s  CPU 1 min 1 s  peak 212 MB",
+        "  cell 3  train[1]  0.1 s",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 import records_kit as rk
 
 from kernelpipe.errors import UsageError
+from kernelpipe.model.run import ClusterFacts, Run, RunFacts
 from kernelpipe.runs import RunStore
+from kernelpipe.runs.owner import ELSEWHERE
 
 
 def test_find_run__counted_back__is_that_many_runs_before(tmp_path: Path) -> None:
@@ -40,3 +42,26 @@ def test_find_run__nothing_found__is_explained(
         RunStore(tmp_path).load(reference)
 
     assert message in str(raised.value)
+
+
+def test_find_run__a_schedule_started_the_newest__is_no_latest(tmp_path: Path) -> None:
+    """What nobody here started changes the meaning of 'latest' only where nothing else is there."""
+    store = RunStore(tmp_path)
+    nightly = _scheduled(store)
+    alone = store.load("latest").id
+    own = rk.record(tmp_path, at=rk.NOON)
+    _scheduled(store)
+
+    assert alone == nightly.id
+    assert store.load("latest").id == own.id
+    with pytest.raises(UsageError, match="'latest~1': there is only 1 run, besides those that sch"):
+        store.load("latest~1")
+
+
+def _scheduled(store: RunStore) -> Run:
+    """Record a run that a schedule on a cluster has started."""
+    facts = RunFacts(cluster=ClusterFacts(host="http://localhost", schedule="nightly"))
+    source = store.home.parent / "demo.ipynb"
+    return store.create(
+        pipeline="demo", source=source, parameters="{}", steps=[], facts=facts, owner=ELSEWHERE
+    )

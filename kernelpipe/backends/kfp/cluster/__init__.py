@@ -3,16 +3,21 @@
 from kernelpipe.backends.kfp.cluster.answers import RemoteRun
 from kernelpipe.backends.kfp.cluster.connection import Calls, Connection
 from kernelpipe.backends.kfp.cluster.cron import five_fields, six_fields
-from kernelpipe.backends.kfp.cluster.experiments import check_cluster
+from kernelpipe.backends.kfp.cluster.experiments import check_cluster, user_namespace
 from kernelpipe.backends.kfp.cluster.following import Clock, Patience, follow
+from kernelpipe.backends.kfp.cluster.known import KnownClusters
 from kernelpipe.backends.kfp.cluster.runs import (
     PodLog,
+    Submission,
     fetch,
+    find_submitted,
     list_runs,
     logs,
     logs_hint,
+    prepare,
     remove,
     run_page,
+    send,
     stop,
     submit,
 )
@@ -39,11 +44,13 @@ __all__ = [
     "Clock",
     "ClusterSettings",
     "Connection",
+    "KnownClusters",
     "Patience",
     "PodLog",
     "RemoteRun",
     "Schedule",
     "ScheduleOptions",
+    "Submission",
     "Trigger",
     "check_cluster",
     "create_schedule",
@@ -51,6 +58,7 @@ __all__ = [
     "delete_schedule",
     "fetch",
     "find_schedule",
+    "find_submitted",
     "five_fields",
     "follow",
     "interval_trigger",
@@ -59,11 +67,14 @@ __all__ = [
     "logs",
     "logs_hint",
     "pause_schedule",
+    "prepare",
     "remove",
     "resume_schedule",
     "run_page",
+    "send",
     "six_fields",
     "stop",
     "submit",
     "to_run",
+    "user_namespace",
 ]

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from kernelpipe.backends.kfp.payload import KFP_LOCAL_WORD, RUNTIME_STEP
 from kernelpipe.backends.kfp.spec import Json, mapping, text, texts
 from kernelpipe.model.run import RunState
 
@@ -14,7 +15,6 @@ FINAL_STATES: Final = frozenset(
     {RunState.SUCCEEDED, RunState.FAILED, RunState.SKIPPED, RunState.CANCELED}
 )
 PAUSED: Final = "PAUSED"
-_KFP_LOCAL_WORD: Final = "kfp.dsl.executor_main"
 _STEP_ARGUMENT: Final = 2
 """Which argument of our containers is the step's name."""
 
@@ -47,7 +47,7 @@ class RemoteStep:
     """A task of the submitted pipeline.
 
     ``memory``, ``cpu`` and ``image`` are as its container has them; ``has_condition`` tells
-    whether it may be skipped.
+    whether it may be skipped. ``loop`` is the task that runs it once per item, "" for none.
     """
 
     task: str
@@ -56,6 +56,7 @@ class RemoteStep:
     memory: str = ""
     cpu: str = ""
     has_condition: bool = False
+    loop: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ class RemoteRun:
     steps: tuple[RemoteStep, ...]
     """In the order in which they can run."""
     tasks: tuple[RemoteTask, ...] | None
+    runtime_task: RemoteStep | None = None
+    """The task that hands our runtime to steps, if there is one."""
 
     @property
     def is_final(self) -> bool:
@@ -110,6 +113,7 @@ def parse_run(document: Json) -> RemoteRun:
         canceled_at=_canceled_at(document),
         message=_message(document),
         steps=steps_of(spec),
+        runtime_task=runtime_task_of(spec),
         tasks=tuple(_task(mapping(each)) for each in listed) if isinstance(listed, list) else None,
     )
 
@@ -124,12 +128,19 @@ def steps_of(spec: Json) -> tuple[RemoteStep, ...]:
     """Return the steps of a pipeline spec; a step comes after those that it depends on.
 
     Conditions, loops and exit handlers are pipelines in the pipeline: their steps stand in their
-    place.
+    place. The task that hands our runtime to steps is none.
     """
-    return tuple(_steps(spec, mapping(spec.get("root")), has_condition=False))
+    tasks = _steps(spec, mapping(spec.get("root")), has_condition=False, loop="")
+    return tuple(task for task in tasks if task.step != RUNTIME_STEP)
 
 
-def _steps(spec: Json, component: Json, *, has_condition: bool) -> Iterator[RemoteStep]:
+def runtime_task_of(spec: Json) -> RemoteStep | None:
+    """Return the task that hands our runtime to steps, None if there is none."""
+    tasks = _steps(spec, mapping(spec.get("root")), has_condition=False, loop="")
+    return next((task for task in tasks if task.step == RUNTIME_STEP), None)
+
+
+def _steps(spec: Json, component: Json, *, has_condition: bool, loop: str) -> Iterator[RemoteStep]:
     tasks = {
         name: mapping(task)
         for name, task in mapping(mapping(component.get("dag")).get("tasks")).items()
@@ -140,9 +151,11 @@ def _steps(spec: Json, component: Json, *, has_condition: bool) -> Iterator[Remo
         inner = mapping(mapping(spec.get("components")).get(reference))
         may_be_skipped = has_condition or bool(mapping(task.get("triggerPolicy")).get("condition"))
         if "dag" in inner:
-            yield from _steps(spec, inner, has_condition=may_be_skipped)
+            around = name if "parameterIterator" in task else loop
+            yield from _steps(spec, inner, has_condition=may_be_skipped, loop=around)
         else:
-            yield _step(spec, name, inner, has_condition=may_be_skipped)
+            found = _step(spec, name, inner)
+            yield replace(found, has_condition=may_be_skipped, loop=loop)
 
 
 def parse_time(value: object) -> float | None:
@@ -172,21 +185,20 @@ def _ordered(tasks: Mapping[str, Json]) -> Iterator[str]:
         yield ready
 
 
-def _step(spec: Json, name: str, component: Json, *, has_condition: bool) -> RemoteStep:
+def _step(spec: Json, name: str, component: Json) -> RemoteStep:
     executors = mapping(mapping(spec.get("deploymentSpec")).get("executors"))
     container = mapping(
         mapping(executors.get(text(component.get("executorLabel")))).get("container")
     )
     resources = mapping(container.get("resources"))
     arguments = texts(container.get("args"))
-    is_ours = arguments[:1] == [_KFP_LOCAL_WORD] and len(arguments) > _STEP_ARGUMENT
+    is_ours = arguments[:1] == [KFP_LOCAL_WORD] and len(arguments) > _STEP_ARGUMENT
     return RemoteStep(
         task=name,
         step=arguments[_STEP_ARGUMENT] if is_ours else name,
         image=text(container.get("image")),
         memory=text(resources.get("resourceMemoryLimit")),
         cpu=text(resources.get("resourceCpuLimit")),
-        has_condition=has_condition,
     )
 
 

@@ -44,6 +44,7 @@ class Connection:
         *,
         make_client: Callable[[ClusterSettings], Any] = connect,
         read_timeout_s: float = _READ_TIMEOUT_S,
+        connect_timeout_s: float = _CONNECT_TIMEOUT_S,
     ) -> None:
         """Remember how to connect.
 
@@ -51,10 +52,11 @@ class Connection:
             settings: Where, and how to log in.
             make_client: Makes a ``kfp.Client``.
             read_timeout_s: How long to wait for an answer.
+            connect_timeout_s: How long to wait for a connection.
         """
         self.settings = settings
         self._make_client = make_client
-        self._timeout_s = (_CONNECT_TIMEOUT_S, read_timeout_s)
+        self._timeout_s = (connect_timeout_s, read_timeout_s)
         self._client: Any = None
 
     def call(self, group: str, operation: str, **arguments: Any) -> Json:
@@ -166,6 +168,8 @@ class Connection:
 
     def _unreached(self, error: Exception) -> ClusterError:
         reason = getattr(error, "reason", None) or error
+        if reason.args and isinstance(reason.args[-1], Exception):
+            reason = reason.args[-1]  # ('Connection aborted.', RemoteDisconnected(...))
         text = str(reason).rpartition(": ")[2] if "object at 0x" in str(reason) else str(reason)
         if "SSL" in type(reason).__name__:
             return self._unsafe(text)

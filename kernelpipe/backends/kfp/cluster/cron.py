@@ -30,6 +30,7 @@ _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _LONGEST: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SUNDAY: Final = 7
 _FIELDS: Final = 5
+_SHOWN: Final = 60
 _SHORTHANDS: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -89,6 +90,18 @@ class _Field:
     """Whether '*/' occurs in it: to some schedulers such a field is a star, to others it is not."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronFields:
+    """When a crontab line fires; ``days`` and ``weekdays`` are None for every one."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int] | None
+    months: frozenset[int]
+    weekdays: frozenset[int] | None
+    """Sunday is 0."""
+
+
 def six_fields(line: str) -> str:
     """Return the expression for KFP's scheduler that fires when the crontab line ``line`` does.
 
@@ -97,6 +110,22 @@ def six_fields(line: str) -> str:
     Raises:
         UsageError: If it is no such line, can never fire, or schedulers differ on what it means.
     """
+    return " ".join(("0", *(each.text for each in _fields(line))))
+
+
+def cron_fields(line: str) -> CronFields:
+    """Return when the crontab line ``line`` fires; it is read as by :func:`six_fields`."""
+    minute, hour, day, month, weekday = _fields(line)
+    return CronFields(
+        minutes=minute.values,
+        hours=hour.values,
+        days=None if day.is_star else day.values,
+        months=month.values,
+        weekdays=None if weekday.is_star else weekday.values,
+    )
+
+
+def _fields(line: str) -> list[_Field]:
     words = _words(line)
     fields = [_field(word, kind, line=line) for word, kind in zip(words, _KINDS, strict=True)]
     _, _, day, month, weekday = fields
@@ -113,7 +142,7 @@ def six_fields(line: str) -> str:
             "schedulers",
             hint="write the days out, for example 1,3,5, or use '*' for one of the two fields",
         )
-    return " ".join(("0", *(each.text for each in fields)))
+    return fields
 
 
 def five_fields(expression: str) -> str:
@@ -143,7 +172,8 @@ def _words(line: str) -> list[str]:
         )
     if len(words) != _FIELDS:
         count = f"{len(words)} {'field was' if len(words) == 1 else 'fields were'} given"
-        raise _refusal(line, f"{count}, five are expected", hint=_FORM)
+        hint = _FORM if len(words) < _FIELDS else f"{_FORM}; in quotes, or the shell expands each *"
+        raise _refusal(line, f"{count}, five are expected", hint=hint)
     return words
 
 
@@ -270,4 +300,5 @@ def _comes_ever(months: Iterable[int], days: Iterable[int]) -> bool:
 
 
 def _refusal(line: str, why: str, *, hint: str | None = None) -> UsageError:
-    return UsageError(f"'{line}' is no schedule: {why}", hint=hint)
+    shown = line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
+    return UsageError(f"'{shown}' is no schedule: {why}", hint=hint)

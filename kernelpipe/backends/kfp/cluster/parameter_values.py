@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 
-from kernelpipe.backends.kfp.parameters import JSON_NOTE, shielded
+from kernelpipe.backends.kfp.parameters import JSON_NOTE
 from kernelpipe.backends.kfp.spec import Json, mapping, text
 from kernelpipe.backends.kfp.values import fits, survives
 from kernelpipe.errors import UsageError, did_you_mean
+from kernelpipe.runtime.pod_values import as_doubles, repair, shielded
 
 
 def runtime_parameters(spec: Json, given: Mapping[str, object]) -> Json:
@@ -44,4 +45,25 @@ def _value(inputs: Json, name: str, value: object) -> object:
             hint="Kubeflow keeps no whole numbers beyond 2**53 and replaces text like '{{...}}'; "
             "make it the default in the notebook and compile again",
         )
+    if _has_order(value):
+        raise UsageError(
+            f"the value of '{name}' would reach the pods with its keys in any order",
+            hint="make it the default in the notebook, or write a mapping into the default: it "
+            "travels as text then",
+        )
+    if kind in {"LIST", "STRUCT"}:
+        arrives = repair(as_doubles(value), definition.get("defaultValue"))
+        if repr(arrives) != repr(value):
+            raise UsageError(
+                f"the value of '{name}' would reach the pods as {json.dumps(arrives)[:80]}",
+                hint="Kubeflow makes every number a float, and pods integers of whole ones unless "
+                "the default has floats there: write numbers as there, or make it the default",
+            )
     return float(value) if kind == "NUMBER_DOUBLE" and isinstance(value, int) else value
+
+
+def _has_order(value: object) -> bool:
+    """Return whether a mapping of several keys is in a value: protobuf keeps no order of them."""
+    if isinstance(value, dict):
+        return len(value) > 1 or any(map(_has_order, value.values()))
+    return isinstance(value, list) and any(map(_has_order, value))

@@ -3,17 +3,23 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from kernelpipe.backends.kfp.cluster.answers import RemoteRun, RemoteTask, parse_run
+from kernelpipe.backends.kfp.cluster.answers import (
+    RemoteRun,
+    RemoteStep,
+    RemoteTask,
+    parse_run,
+)
 from kernelpipe.backends.kfp.cluster.connection import Calls
 from kernelpipe.backends.kfp.cluster.experiments import experiment_id, user_namespace
+from kernelpipe.backends.kfp.cluster.loops import tasks_by_item
 from kernelpipe.backends.kfp.cluster.parameter_values import runtime_parameters
 from kernelpipe.backends.kfp.cluster.snapshots import executors_of
 from kernelpipe.backends.kfp.spec import Json
-from kernelpipe.errors import ClusterError, UsageError
+from kernelpipe.errors import ClusterError, SubmissionLostError, UsageError
 from kernelpipe.model.names import RunId
 from kernelpipe.model.run import RunState
 
@@ -24,12 +30,17 @@ _LOG_PATH: Final = "/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
 """Where the API server gives logs; its published description does not have it."""
 _NOT_THERE: Final = (400, 404, 500, 501)
 _PAGE_SIZE: Final = 100
+_DESCRIPTION: Final = "submitted by kernelpipe, "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodLog:
-    """What a step's pod wrote; ``text`` is None where the cluster does not give it."""
+    """What a step's pods wrote; ``text`` is None where the cluster does not give it.
 
+    That of a step that runs once per item has a headline before what the pods of each item wrote.
+    """
+
+    task: str
     step: str
     text: str | None
 
@@ -58,18 +69,91 @@ def submit(
         UsageError: If a parameter does not fit.
         ClusterError: If the cluster cannot be reached or refuses.
     """
+    prepared = prepare(calls, ir_yaml, parameters=parameters, name=name, token=make_token())
+    return send(calls, prepared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A run that can be sent; ``token`` is in its description and in no other one's."""
+
+    body: Json
+    token: str
+
+    @property
+    def experiment_id(self) -> str:
+        """Of the experiment that it will be in."""
+        return str(self.body["experiment_id"])
+
+    def named(self, name: str) -> "Submission":
+        """Return the same with another name for people."""
+        return replace(self, body={**self.body, "display_name": name})
+
+
+def prepare(
+    calls: Calls, ir_yaml: str, *, parameters: Mapping[str, object], name: str, token: str
+) -> Submission:
+    """Return what :func:`send` sends; the cluster has been asked for the experiment by then.
+
+    Args:
+        calls: The cluster.
+        ir_yaml: The compiled pipeline.
+        parameters: JSON values by name, for those that differ from their defaults.
+        name: Of the run, for people.
+        token: A text that no other submission has.
+
+    Raises:
+        UsageError: If a parameter does not fit.
+        ClusterError: If the cluster cannot be reached or refuses.
+    """
     body = submission(calls, ir_yaml, parameters=parameters, name=name)
-    token = make_token()
-    body["description"] = f"submitted by kernelpipe, {token}"
+    return Submission(body=body | {"description": f"{_DESCRIPTION}{token}"}, token=token)
+
+
+def send(calls: Calls, prepared: Submission) -> RunId:
+    """Start the run once; return its id on the cluster.
+
+    Raises:
+        SubmissionLostError: If the cluster may have the run: :func:`find_submitted` tells later.
+        ClusterError: If the cluster refuses; it has no such run.
+    """
+    body = prepared.body
     try:
         return _created(calls, body)
     except ClusterError as error:
         if not error.is_passing:
             raise
-        found = _submitted(calls, body, token)
+        found = _submitted(calls, body, prepared.token)
         if found is not None:
             return found
-    return _created(calls, body)
+    try:
+        return _created(calls, body)
+    except ClusterError as error:
+        raise (_lost(body, error) if error.is_passing else error) from error
+
+
+def find_submitted(calls: Calls, token: str, *, experiment_id: str) -> RunId | None:
+    """Return the run that was sent with ``token``, None if the cluster has none.
+
+    Raises:
+        ClusterError: If the cluster does not answer or refuses.
+    """
+    page = ""
+    while True:
+        answer = calls.call(
+            _GROUP,
+            "run_service_list_runs",
+            experiment_id=experiment_id,
+            page_token=page,
+            page_size=_PAGE_SIZE,
+            sort_by="created_at desc",
+        )
+        for run in map(parse_run, answer.get("runs") or []):
+            if run.description == f"{_DESCRIPTION}{token}":
+                return RunId(run.id)
+        page = answer.get("next_page_token") or ""
+        if not page:
+            return None
 
 
 def submission(calls: Calls, ir_yaml: str, *, parameters: Mapping[str, object], name: str) -> Json:
@@ -113,7 +197,7 @@ def fetch(calls: Calls, run_id: str) -> RemoteRun:
 
 
 def list_runs(
-    calls: Calls, *, limit: int = 20, schedule_id: str | None = None
+    calls: Calls, *, limit: int = 20, schedule_id: str | None = None, since: float = 0.0
 ) -> tuple[RemoteRun, ...]:
     """Return the latest runs, those of the experiment in the settings if it names one.
 
@@ -121,6 +205,7 @@ def list_runs(
         calls: The cluster.
         limit: How many at most.
         schedule_id: Only those that this schedule has started.
+        since: Only those that were created then or later, in seconds since the epoch.
     """
     place = _place(calls)
     found: list[RemoteRun] = []
@@ -134,13 +219,11 @@ def list_runs(
             sort_by="created_at desc",
             **place,
         )
-        found += (
-            run
-            for run in map(parse_run, answer.get("runs") or [])
-            if schedule_id is None or run.schedule_id == schedule_id
-        )
+        listed = list(map(parse_run, answer.get("runs") or []))
+        new = [run for run in listed if (run.created_at or 0.0) >= since]
+        found += (run for run in new if schedule_id is None or run.schedule_id == schedule_id)
         token = answer.get("next_page_token") or ""
-        if not token:
+        if not token or len(new) < len(listed):
             break
     return tuple(found[:limit])
 
@@ -187,9 +270,9 @@ def logs(calls: Calls, run_id: str, *, step: str | None = None) -> tuple[PodLog,
         known = ", ".join(each.step for each in run.steps)
         raise UsageError(f"run {run_id} has no step '{step}'", hint=f"its steps are: {known}")
     return tuple(
-        PodLog(step=each.step, text=_first_log(calls, run_id, pods))
+        PodLog(task=each.task, step=each.step, text=_log_text(calls, run_id, pods))
         for each in chosen
-        if (pods := _pods(run.tasks or (), each.task))
+        if (pods := _pods_of(each, run.tasks or ()))
     )
 
 
@@ -226,13 +309,17 @@ def _submitted(calls: Calls, body: Json, token: str) -> RunId | None:
             sort_by="created_at desc",
         )
     except ClusterError as error:
-        raise ClusterError(
-            f"the cluster stopped answering while '{body['display_name']}' was submitted: {error}",
-            status=error.status,
-            hint="it may have been started: look for it before you submit it again",
-        ) from error
+        raise _lost(body, error) from error
     runs = map(parse_run, answer.get("runs") or [])
     return next((RunId(run.id) for run in runs if run.description.endswith(token)), None)
+
+
+def _lost(body: Json, error: ClusterError) -> SubmissionLostError:
+    return SubmissionLostError(
+        f"the cluster stopped answering while '{body['display_name']}' was submitted: {error}",
+        status=error.status,
+        hint="it may have been started: look for it before you submit it again",
+    )
 
 
 def _place(calls: Calls) -> Json:
@@ -241,6 +328,17 @@ def _place(calls: Calls) -> Json:
         return {"experiment_id": experiment_id(calls, is_made=False)}
     namespace = user_namespace(calls.settings)
     return {"namespace": namespace} if namespace else {}
+
+
+def _pods_of(step: RemoteStep, tasks: Sequence[RemoteTask]) -> dict[str, tuple[str, ...]]:
+    """Return headline -> the names that pods of a step may have; those of a loop in item order."""
+    items = tasks_by_item(step.loop, tasks) if step.loop else {}
+    found = {f"=== item {number}\n": _pods(own, step.task) for number, own in items.items()}
+    started = {headline: pods for headline, pods in found.items() if pods}
+    if started:
+        return started
+    pods = _pods(tasks, step.task)
+    return {"": pods} if pods else {}
 
 
 def _pods(tasks: Sequence[RemoteTask], task: str) -> tuple[str, ...]:
@@ -259,13 +357,20 @@ def _pods(tasks: Sequence[RemoteTask], task: str) -> tuple[str, ...]:
     )
 
 
-def _first_log(calls: Calls, run_id: str, pods: Sequence[str]) -> str | None:
+def _log_text(calls: Calls, run_id: str, pods: Mapping[str, tuple[str, ...]]) -> str | None:
     """Return the logs of the pods that the cluster gives, None if it gives none."""
     found: list[str] = []
-    for pod in pods:
-        try:
-            found.append(calls.text(_LOG_PATH.format(run=quote(run_id), pod=quote(pod))))
-        except ClusterError as error:
-            if error.status not in _NOT_THERE:
-                raise
+    for headline, names in pods.items():
+        texts = [text for name in names if (text := _log_of(calls, run_id, name)) is not None]
+        if texts:
+            found += [headline, *texts]
     return "".join(found) if found else None
+
+
+def _log_of(calls: Calls, run_id: str, pod: str) -> str | None:
+    try:
+        return calls.text(_LOG_PATH.format(run=quote(run_id), pod=quote(pod)))
+    except ClusterError as error:
+        if error.status not in _NOT_THERE:
+            raise
+        return None

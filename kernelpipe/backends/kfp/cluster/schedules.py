@@ -1,16 +1,18 @@
 """Schedules on a cluster: runs that it starts by itself, at times or in intervals."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from kernelpipe.backends.kfp.cluster.answers import parse_time, pipeline_spec
 from kernelpipe.backends.kfp.cluster.connection import Calls
-from kernelpipe.backends.kfp.cluster.cron import five_fields, six_fields
+from kernelpipe.backends.kfp.cluster.cron import cron_fields, five_fields, six_fields
+from kernelpipe.backends.kfp.cluster.cron_words import cron_words
 from kernelpipe.backends.kfp.cluster.experiments import experiment_id, user_namespace
 from kernelpipe.backends.kfp.cluster.runs import submission
 from kernelpipe.backends.kfp.spec import Json, mapping, text
-from kernelpipe.errors import UsageError, did_you_mean
+from kernelpipe.errors import ClusterError, UsageError, did_you_mean
 from kernelpipe.notebook.values import parse_duration_s
 
 TIME_ZONE_NOTE: Final = "in the time zone of the cluster's scheduler, usually UTC"
@@ -34,7 +36,16 @@ class Trigger:
     def __str__(self) -> str:
         if self.cron is not None:
             return f"{five_fields(self.cron)} ({TIME_ZONE_NOTE})"
-        return f"every {_interval(self.interval_s or 0)}"
+        return f"every {interval_text(self.interval_s or 0)}"
+
+    @property
+    def words(self) -> str:
+        """When, in words: "at 03:00 every day"."""
+        line = five_fields(self.cron or "")
+        try:
+            return cron_words(cron_fields(line)) if line else str(self)
+        except UsageError:
+            return str(self)  # made elsewhere, in the scheduler's own way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +64,7 @@ class Schedule:
     created_at: float | None
     message: str = ""
     """What went wrong with it on the cluster."""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +143,38 @@ def create_schedule(
         "max_concurrency": str(chosen.max_concurrency),
         "no_catchup": not chosen.catches_up,
     }
-    answer = calls.call(_GROUP, "recurring_run_service_create_recurring_run", recurring_run=body)
+    token = f"made by kernelpipe, {secrets.token_hex(8)}"
+    try:
+        answer = calls.call(
+            _GROUP,
+            "recurring_run_service_create_recurring_run",
+            recurring_run=body | {"description": token},
+        )
+    except ClusterError as error:
+        if not error.is_passing:
+            raise
+        return _found_again(calls, name, token, error)
     return _schedule(answer)
+
+
+def _found_again(calls: Calls, name: str, token: str, error: ClusterError) -> Schedule:
+    """Return the schedule whose making was not answered.
+
+    Raises:
+        ClusterError: If it was not made, or nobody can tell whether it was.
+    """
+    hint = "it was not made"
+    try:
+        for found in list_schedules(calls):
+            if found.description == token:
+                return found
+    except ClusterError:
+        hint = "it may have been made: 'kernelpipe schedule list' tells; look before you try again"
+    raise ClusterError(
+        f"the cluster stopped answering while schedule '{name}' was made: {error}",
+        status=error.status,
+        hint=hint,
+    ) from error
 
 
 def list_schedules(calls: Calls) -> tuple[Schedule, ...]:
@@ -228,6 +270,7 @@ def _schedule(document: Json) -> Schedule:
         experiment_id=text(document.get("experiment_id")),
         created_at=parse_time(document.get("created_at")),
         message=text(mapping(document.get("error")).get("message")),
+        description=text(document.get("description")),
     )
 
 
@@ -239,7 +282,7 @@ def _parsed_trigger(document: Json) -> Trigger | None:
     return Trigger(interval_s=int(seconds)) if seconds.isdecimal() else None
 
 
-def _interval(seconds: int) -> str:
+def interval_text(seconds: int) -> str:
     """Return a length of time as it can be written for --every."""
     parts = []
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):

@@ -1,7 +1,8 @@
 """A remote run in our words: the run and its steps, with their states, times and reasons."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,8 +14,14 @@ from kernelpipe.backends.kfp.cluster.answers import (
     RemoteTask,
 )
 from kernelpipe.backends.kfp.cluster.explaining import explain
+from kernelpipe.backends.kfp.cluster.loops import (
+    drivers_of,
+    each_of,
+    merged_items,
+    tasks_by_item,
+)
 from kernelpipe.model.names import RunId, StepName
-from kernelpipe.model.run import Run, RunState, StepError, StepRun
+from kernelpipe.model.run import ClusterFacts, Run, RunState, StepError, StepFacts, StepRun
 
 NO_DETAILS: Final = "the cluster gives no details of its steps"
 NOT_STATED: Final = "the cluster does not say how it is"
@@ -53,7 +60,8 @@ def to_run(
     """
     state = remote.state or (previous.state if previous else RunState.PENDING)
     before = {step.name: step for step in previous.steps} if previous else {}
-    steps = tuple(_step_run(remote, step) for step in remote.steps)
+    recorded = (previous.cluster if previous else None) or ClusterFacts()
+    steps = tuple(each for step in remote.steps for each in _step_runs(remote, step, recorded))
     if remote.tasks is None:
         steps = tuple(_kept(before, step) for step in steps)
     return Run(
@@ -67,9 +75,17 @@ def to_run(
         notebook=None,
         parameters=remote.parameters,
         metrics=(),
-        steps=steps or (previous.steps if previous else ()),
-        reason=_run_reason(remote, steps),
+        steps=_known(steps, previous),
+        reason=_run_reason(remote, steps, before),
     )
+
+
+def _known(steps: tuple[StepRun, ...], previous: Run | None) -> tuple[StepRun, ...]:
+    """Return the steps of the notebook, in its order: the cluster has tasks besides them."""
+    if previous is None or not previous.steps:
+        return steps
+    found = {step.name: step for step in steps}
+    return tuple(found.get(step.name, step) for step in previous.steps)
 
 
 def executors_of(own: Iterable[RemoteTask], tasks: Iterable[RemoteTask]) -> tuple[RemoteTask, ...]:
@@ -152,11 +168,49 @@ class _Nodes:
         )
 
 
-def _step_run(remote: RemoteRun, step: RemoteStep) -> StepRun:
-    name = StepName(step.step)
+def _step_runs(remote: RemoteRun, step: RemoteStep, recorded: ClusterFacts) -> Iterator[StepRun]:
+    """Yield what a task of the cluster is here: a step, or several that share a pod."""
+    names = recorded.get("merged", {}).get(step.task, [step.step])
     if remote.tasks is None:
-        return _without_details(remote, step)
-    nodes = _Nodes.of(remote.tasks, step.task)
+        found = _without_details(remote, step)
+    elif step.loop:
+        found = _loop_run(remote, step, recorded.get("items", {}).get(step.step))
+    else:
+        found = _step_run(remote, step, remote.tasks)
+    yield from each_of(found, [StepName(name) for name in names])
+
+
+def _loop_run(remote: RemoteRun, step: RemoteStep, texts: Sequence[str] | None) -> StepRun:
+    """Return a step that runs once per item."""
+    tasks = remote.tasks or ()
+    loop = _Nodes(
+        own=tuple(task for task in tasks if task.name == step.loop),
+        drivers=drivers_of(step.loop, tasks),
+        executors=(),
+    )
+    state = loop.state()
+    is_over = remote.is_final or state in FINAL_STATES
+    name = StepName(step.step)
+    items = {
+        number: _step_run(remote, step, own)
+        for number, own in tasks_by_item(step.loop, tasks).items()
+    }
+    is_told = any(task.name == step.task for task in tasks)
+    if items or (state is RunState.SUCCEEDED and not is_told):
+        unstarted = _not_started(remote, name)
+        return merged_items(name, items, is_over=is_over, unstarted=unstarted, texts=texts)
+    if state is RunState.FAILED:
+        return _failed(remote, step, loop)
+    found = _step_run(remote, step, tasks)
+    if is_over or found.state is RunState.PENDING:
+        return found
+    # Clusters that do not tell which node is above which one: more items may follow.
+    return replace(found, state=RunState.RUNNING, duration_s=None)
+
+
+def _step_run(remote: RemoteRun, step: RemoteStep, tasks: Iterable[RemoteTask]) -> StepRun:
+    name = StepName(step.step)
+    nodes = _Nodes.of(tasks, step.task)
     state = nodes.state()
     started, ended = nodes.times()
     if state is None:
@@ -170,12 +224,24 @@ def _step_run(remote: RemoteRun, step: RemoteStep) -> StepRun:
             reason=_PLAIN_REASONS.get(state),
             is_cached=state is RunState.SUCCEEDED and nodes.is_cached(),
             duration_s=None if state is RunState.SKIPPED else _between(started, ended),
+            facts="{}" if state is RunState.SKIPPED else _facts(remote, started),
         )
     if remote.is_final:
         # The cluster told of the end of the run first; the step does not go on.
         return _not_started(remote, name)
     message = nodes.message(RunState.PENDING)
-    return StepRun(name=name, state=state, reason=explain(message, step).text if message else None)
+    return StepRun(
+        name=name,
+        state=state,
+        reason=explain(message, step).text if message else None,
+        facts="{}" if state is RunState.PENDING else _facts(remote, started),
+    )
+
+
+def _facts(remote: RemoteRun, started: float | None) -> str:
+    """Return the facts of a step: when it was started, by the cluster's clock."""
+    started_s = _between(remote.created_at, started)
+    return "{}" if started_s is None else json.dumps(StepFacts(started_s=started_s))
 
 
 _PLAIN_REASONS: Final[Mapping[RunState, str]] = {
@@ -191,7 +257,11 @@ def _failed(remote: RemoteRun, step: RemoteStep, nodes: _Nodes) -> StepRun:
     name = StepName(step.step)
     if _is_stopped(remote, ended, message):
         return StepRun(
-            name=name, state=RunState.CANCELED, reason=RUN_STOPPED, duration_s=duration_s
+            name=name,
+            state=RunState.CANCELED,
+            reason=RUN_STOPPED,
+            duration_s=duration_s,
+            facts=_facts(remote, started),
         )
     explanation = explain(message, step, is_driver=nodes.has_failed_driver())
     return StepRun(
@@ -199,6 +269,7 @@ def _failed(remote: RemoteRun, step: RemoteStep, nodes: _Nodes) -> StepRun:
         state=RunState.FAILED,
         reason=explanation.text,
         duration_s=duration_s,
+        facts=_facts(remote, started),
         error=StepError(
             cell_index=None,
             line=None,
@@ -252,21 +323,47 @@ def _kept(before: Mapping[StepName, StepRun], step: StepRun) -> StepRun:
     return replace(known, reason=step.reason) if step.state is RunState.PENDING else step
 
 
-def _run_reason(remote: RemoteRun, steps: Iterable[StepRun]) -> str | None:
+def _run_reason(
+    remote: RemoteRun, steps: Iterable[StepRun], known: Collection[StepName]
+) -> str | None:
     if remote.state is None:
         return NOT_STATED
     if remote.stated == PAUSED:
         return "it is paused on the cluster"
     if remote.state is RunState.CANCELED:
         return RUN_STOPPED
-    if remote.state is not RunState.FAILED or any(step.state is RunState.FAILED for step in steps):
+    failed = [step for step in steps if step.state is RunState.FAILED]
+    if remote.state is not RunState.FAILED or any(not known or s.name in known for s in failed):
         return None
+    if failed:
+        return f"task '{failed[0].name}', which is no step, failed: {failed[0].reason}"
+    return _failure_reason(remote)
+
+
+def _failure_reason(remote: RemoteRun) -> str:
+    """Return why a run failed in which no task did."""
     root = [task for task in remote.tasks or () if task.name == "root-driver"]
     if any(task.state is RunState.FAILED for task in root):
         told = "; ".join(filter(None, (task.message for task in root)))
         told = told or "see its log"
         return f"Kubeflow could not start the pipeline (its root driver failed): {told}"
-    return remote.message or "the cluster says that the run failed, but names no step"
+    return (
+        _runtime_fault(remote)
+        or remote.message
+        or "the cluster says that the run failed, but names no step"
+    )
+
+
+def _runtime_fault(remote: RemoteRun) -> str | None:
+    """Return why the task failed that hands our runtime to steps, None if it did not."""
+    if remote.runtime_task is None:
+        return None
+    nodes = _Nodes.of(remote.tasks or (), remote.runtime_task.task)
+    if nodes.state() is not RunState.FAILED:
+        return None
+    message = nodes.message(RunState.FAILED)
+    told = explain(message, remote.runtime_task, is_driver=nodes.has_failed_driver()).text
+    return f"the steps that come first did not get kernelpipe's runtime: {told}"
 
 
 def _between(start: float | None, end: float | None) -> float | None:

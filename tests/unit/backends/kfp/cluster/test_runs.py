@@ -171,6 +171,9 @@ def test_runtime_parameters__value_that_fits__is_as_the_pods_read_it(
         ({"flag": 1}, "parameter 'flag' is a BOOLEAN, which 1 is not"),
         ({"n": 2**60}, "the value of 'n' would reach the pods changed"),
         ({"name": "{{$.x}}"}, "the value of 'name' would reach the pods changed"),
+        ({"items": [1.0, 2]}, "the value of 'items' would reach the pods as [1, 2]"),
+        ({"items": [{"a": 1.0}]}, 'the pods as [{"a": 1}]'),
+        ({"items": [{"b": 1, "a": 1}]}, "would reach the pods with its keys in any order"),
     ],
 )
 def test_runtime_parameters__value_that_does_not_fit__is_refused(given: JSON, message: str) -> None:
@@ -261,7 +264,7 @@ def test_logs__pods_named__are_read_in_the_order_of_the_steps() -> None:
     calls = FakeCalls({GET: run("RUNNING", *nodes)}, texts=lambda path: f"<{path}>")
 
     path = "/apis/v1alpha1/runs/r1/nodes/demo-x1-system-container-impl-77/log"
-    assert logs(calls, "r1") == (PodLog(step="split_step", text=f"<{path}>"),)
+    assert logs(calls, "r1") == (PodLog(task="split", step="split_step", text=f"<{path}>"),)
     assert logs(calls, "r1", step="train_step") == ()
 
 
@@ -276,7 +279,9 @@ def test_logs__pods_not_named__are_found_by_argos_ids() -> None:
     nodes = [node("split", "SUCCEEDED", 1, 2, child_tasks=[{"pod_name": "demo-x1-77"}])]
     calls = FakeCalls({GET: run("RUNNING", *nodes)}, texts=text)
 
-    assert logs(calls, "r1", step="split_step") == (PodLog(step="split_step", text="hello\n"),)
+    assert logs(calls, "r1", step="split_step") == (
+        PodLog(task="split", step="split_step", text="hello\n"),
+    )
 
 
 def test_logs__not_given_by_the_cluster__are_none() -> None:
@@ -285,7 +290,7 @@ def test_logs__not_given_by_the_cluster__are_none() -> None:
     nodes[2]["pod_name"] = "p"
     calls = FakeCalls({GET: run("RUNNING", *nodes)})
 
-    assert logs(calls, "r1") == (PodLog(step="split_step", text=None),)
+    assert logs(calls, "r1") == (PodLog(task="split", step="split_step", text=None),)
     assert logs_hint(calls, "r1").startswith("kubectl logs -n team -l pipeline/runid=r1 ")
 
 

@@ -48,6 +48,7 @@ def test_create_schedule__crontab_line__is_sent_with_six_fields() -> None:
     )
 
     body = calls.asked[-1][1]["recurring_run"]
+    assert body.pop("description").startswith("made by kernelpipe, ")
     assert body == {
         "display_name": "nightly",
         "experiment_id": "e1",

@@ -46,8 +46,18 @@ def test_to_run__succeeded_run__has_steps_with_whole_seconds() -> None:
         parameters='{"lr": 0.1}',
         metrics=(),
         steps=(
-            StepRun(name="split_step", state=RunState.SUCCEEDED, duration_s=59.0),
-            StepRun(name="train_step", state=RunState.SUCCEEDED, duration_s=5.0),
+            StepRun(
+                name="split_step",
+                state=RunState.SUCCEEDED,
+                duration_s=59.0,
+                facts='{"started_s": 3.0}',
+            ),
+            StepRun(
+                name="train_step",
+                state=RunState.SUCCEEDED,
+                duration_s=5.0,
+                facts='{"started_s": 65.0}',
+            ),
         ),
         reason=None,
     )
@@ -122,6 +132,7 @@ def test_to_run__failed_step__later_ones_are_skipped() -> None:
             error=StepError(
                 cell_index=None, line=None, ename="Error", evalue="Error (exit code 1)"
             ),
+            facts='{"started_s": 3.0}',
         ),
         StepRun(name="train_step", state=RunState.SKIPPED, reason="an earlier step failed"),
     )
@@ -441,3 +452,35 @@ def test_steps_of__pipeline_in_a_pipeline__has_the_steps_in_its_place() -> None:
         ("b", False),
         ("c", True),
     ]
+
+
+def with_runtime_task() -> JSON:
+    """Return a pipeline spec in which a task hands our runtime to the one step."""
+    document = spec("kernelpipe-runtime", "split")
+    own = document["deploymentSpec"]["executors"]["exec-kernelpipe-runtime"]["container"]
+    own["args"] = ["kfp.dsl.executor_main", "{{$}}", "", "eN"]
+    return document
+
+
+def test_to_run__runtime_task__is_no_step() -> None:
+    """Users know nothing of it."""
+    nodes = [
+        *step_nodes("kernelpipe-runtime", "SUCCEEDED", 1, 2),
+        *step_nodes("split", "RUNNING", 3),
+    ]
+
+    found = snapshot(run("RUNNING", *ROOT, *nodes, pipeline=with_runtime_task()))
+
+    assert [(step.name, step.state.value) for step in found.steps] == [("split_step", "RUNNING")]
+
+
+def test_to_run__runtime_task_failed__is_the_reason_of_the_run() -> None:
+    """No step has failed, but the run has."""
+    nodes = step_nodes("kernelpipe-runtime", "FAILED", 1, 2, message="it broke")
+
+    found = snapshot(run("FAILED", *ROOT, *nodes, pipeline=with_runtime_task(), finished=3))
+
+    assert states(found) == ["SKIPPED"]
+    assert found.reason == (
+        "the steps that come first did not get kernelpipe's runtime: its pod failed: it broke"
+    )
