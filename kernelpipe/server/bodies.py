@@ -38,6 +38,11 @@ def text(body: JsonObject, name: str) -> str:
     return found
 
 
+def optional_text(body: JsonObject, name: str) -> str | None:
+    """Return a text, None if there is none."""
+    return None if body.get(name) is None else text(body, name)
+
+
 def mapping(body: JsonObject, name: str) -> JsonObject:
     """Return an object that must be there."""
     found = body.get(name)

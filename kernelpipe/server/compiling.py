@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
-from tornado.web import HTTPError
 
 from kernelpipe.server.base import KernelpipeHandler
 from kernelpipe.server.bodies import (
@@ -17,7 +16,7 @@ from kernelpipe.server.bodies import (
     run_options,
     text,
 )
-from kernelpipe.server.notebooks import differs_from_file
+from kernelpipe.server.notebooks import refuse_unsaved
 from kernelpipe.server.shared import Route
 
 
@@ -66,11 +65,7 @@ class PlanHandler(KernelpipeHandler):
             "parameters": optional_mapping(body, "parameters") or {},
             "options": run_options(body),
         }
-        if await asyncio.to_thread(differs_from_file, notebook, source):
-            raise HTTPError(
-                HTTPStatus.CONFLICT,
-                f"the file {source.name} says something else than the editor: save the notebook",
-            )
+        await asyncio.to_thread(refuse_unsaved, notebook, source)
         status, document = await self.shared.compilers.ask(request, is_wanted=self.is_awaited)
         self.answer(document, status=status)
 

@@ -4,9 +4,19 @@ import uuid
 from typing import TYPE_CHECKING, Final, cast
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Float, Int
+from traitlets import Float, Int, Unicode
 
-from kernelpipe.server import analysis, compiling, run_files, run_values, runs, status, tags
+from kernelpipe.server import (
+    analysis,
+    cluster_runs,
+    compiling,
+    run_files,
+    run_values,
+    runs,
+    schedules,
+    status,
+    tags,
+)
 from kernelpipe.server.paths import contents_root
 from kernelpipe.server.shared import SETTING, Shared
 from kernelpipe.server.workers import Workers
@@ -24,6 +34,8 @@ PARTS: "Final[tuple[ModuleType, ...]]" = (
     runs,
     run_files,
     run_values,
+    cluster_runs,
+    schedules,
 )
 """Modules with ``ROUTES`` and, if they need them, ``start`` and ``stop``: see ``shared.Part``."""
 
@@ -43,6 +55,14 @@ class KernelpipeServer(ExtensionApp):
         120.0, min=0.1, help="How long compiling or planning may take, in seconds."
     ).tag(config=True)
 
+    cluster_timeout_s = Float(
+        120.0, min=0.1, help="How long a Kubeflow cluster may take to answer, in seconds."
+    ).tag(config=True)
+    cluster_host = Unicode(
+        "", help="Address of the KFP API on which runs are started; KF_PIPELINES_ENDPOINT if empty."
+    ).tag(config=True)
+    cluster_namespace = Unicode("", help="The user's namespace on that cluster.").tag(config=True)
+
     def initialize_settings(self) -> None:
         """Make what the routes share."""
         serverapp = cast("ServerApp", self.serverapp)  # it is linked before this is called
@@ -53,6 +73,9 @@ class KernelpipeServer(ExtensionApp):
             contents=contents_root(serverapp.contents_manager),
             analysts=Workers(timeout_s=self.analysis_timeout_s),
             compilers=Workers(timeout_s=self.compile_timeout_s),
+            clusters=Workers(timeout_s=self.cluster_timeout_s, subject="the cluster"),
+            cluster_host=self.cluster_host,
+            cluster_namespace=self.cluster_namespace,
         )
 
     def initialize_handlers(self) -> None:
@@ -74,3 +97,4 @@ class KernelpipeServer(ExtensionApp):
                 await part.stop(shared)
         shared.analysts.close()
         shared.compilers.close()
+        shared.clusters.close()

@@ -17,7 +17,7 @@ from kernelpipe.model.run import UNFINISHED, Run
 from kernelpipe.runs.database import INDEX
 from kernelpipe.runs.events import EVENTS, EventTail
 from kernelpipe.runs.notebooks import SNAPSHOT
-from kernelpipe.runs.owner import Owner, is_gone, is_here
+from kernelpipe.runs.owner import ELSEWHERE, Owner, is_gone, is_here
 from kernelpipe.runs.store import DEFAULT_HOME, RunStore
 from kernelpipe.server.homes import Homes
 from kernelpipe.server.live import Change, LiveRun, Said, StepChanged
@@ -132,6 +132,19 @@ class Ledger:
     def has_unfinished(self) -> bool:
         """Tell whether a run goes on; waits for nothing."""
         return any(home.watched for home in tuple(self._homes.values()))
+
+    def going_on_clusters(self) -> dict[Path, list[RunId]]:
+        """Return the runs that go on on clusters, by home; waits for nothing."""
+        found: dict[Path, list[RunId]] = {}
+        for path, home in tuple(self._homes.items()):
+            for run_id, watched in tuple(home.watched.items()):
+                if watched.run.cluster is not None and not watched.has_ended:
+                    found.setdefault(path, []).append(run_id)
+        return found
+
+    def homes(self) -> tuple[Path, ...]:
+        """Return the homes that are shown; waits for nothing."""
+        return tuple(self._homes)
 
     def count_unfinished(self) -> int:
         """Tell how many runs go on."""
@@ -298,7 +311,8 @@ class Ledger:
         if summary != watched.summary:
             watched.summary = home.runs[run_id] = summary
             self._emit(home, run_id, "run", run=summary)
-        if watched.has_ended and (watched.live.is_closed or is_gone(watched.owner)):
+        is_silent = watched.live.is_closed or watched.owner == ELSEWHERE or is_gone(watched.owner)
+        if watched.has_ended and is_silent:
             del home.watched[run_id]
 
     def _close(self, path: Path, home: _Home) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernelpipe.model.run import UNFINISHED, Run, RunState, StepError, StepRun
+from kernelpipe.model.run import UNFINISHED, ItemFacts, Run, RunState, StepError, StepRun
 
 _RANKS = {RunState.PENDING: 0, RunState.RUNNING: 1}
 _FINAL_RANK = 2
@@ -50,6 +50,8 @@ class LiveStep:
     attempts: int | None = None
     cells_total: int = 0
     error: StepError | None = None
+    items: list[ItemFacts] | None = None
+    """Of a step that runs once per item: its items in order."""
     cells: dict[int, RunState] = field(default_factory=dict)
     ended_cell: int | None = None
     """The cell that has finished last, as long as it may still turn out to have failed."""
@@ -104,8 +106,13 @@ class LiveRun:
             if is_news and _rank(step.state) == _FINAL_RANK:
                 facts = _facts(step)
                 changes += _end(known, step, facts)
-            elif is_news:
-                known.state = step.state
+            elif is_news or (not known.has_ended and step.reason not in {None, known.reason}):
+                known.state = max(known.state, step.state, key=_rank)
+                known.reason = step.reason
+                changes.append(StepChanged(step=step.name))
+            items = _facts(step).get("items")
+            if items is not None and items != known.items:
+                known.items = items
                 changes.append(StepChanged(step=step.name))
             if known.started_at is None and known.state is not RunState.PENDING:
                 known.started_at = _started_at(run, step)

@@ -1,8 +1,11 @@
 """Compares the notebook in the editor with the one in the file."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+
+from tornado.web import HTTPError
 
 from kernelpipe.notebook.document import joined, read_document
 from kernelpipe.notebook.reading import read_content
@@ -27,6 +30,21 @@ def differs_from_file(content: Mapping[str, Any], path: Path) -> bool:
         NotebookReadError: If the file is not a readable notebook.
     """
     return _meaning(content) != _meaning(read_document(read_content(path), path=str(path)).content)
+
+
+def refuse_unsaved(content: Mapping[str, Any], path: Path) -> None:
+    """Refuse to work with a file that says something else than the editor.
+
+    Raises:
+        HTTPError: 409 if it does.
+        NotebookReadError: If the file is not a readable notebook.
+    """
+    if differs_from_file(content, path):
+        raise HTTPError(
+            HTTPStatus.CONFLICT,
+            f"the file {path.name} says something else than the editor: save the notebook,"
+            " then try again; nothing was started",
+        )
 
 
 def _meaning(notebook: Mapping[str, Any]) -> object:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernelpipe.api.documents import JsonObject, step_error_document
+from kernelpipe.api.documents import JsonObject, cluster_document, step_error_document
 from kernelpipe.model.run import LEFT_OUT, Run, RunFacts, RunState
 from kernelpipe.server.live import LiveRun, LiveStep
 
@@ -28,7 +28,7 @@ def run_summary(run: Run, live: LiveRun, *, folder: str, path: str | None) -> Js
     return {
         "run_id": run.id,
         "folder": folder,
-        "backend": "local",
+        "backend": "local" if run.cluster is None else "kfp",
         "state": run.state.value,
         "reason": run.reason,
         "pipeline": run.pipeline,
@@ -42,6 +42,7 @@ def run_summary(run: Run, live: LiveRun, *, folder: str, path: str | None) -> Js
         "steps_done": sum(step.state is RunState.SUCCEEDED for step in steps),
         "steps_total": len(steps),
         "failed_step": failed[0] if failed else None,
+        "cluster": cluster_document(run),
     }
 
 
@@ -87,6 +88,18 @@ def step_document(step: LiveStep, ids: CellIds) -> JsonObject:
             **step_error_document(error),
             "cell_id": None if error.cell_index is None else ids.get(error.cell_index),
         },
+        "items": None
+        if step.items is None
+        else [
+            {
+                "text": item["text"],
+                "state": item["state"],
+                "reason": item["reason"],
+                "cached": item["is_cached"],
+                "duration_s": item["duration_s"],
+            }
+            for item in step.items
+        ],
     }
 
 

@@ -10,12 +10,21 @@ from tornado import web
 from tornado.web import HTTPError
 
 from kernelpipe.api.documents import JsonObject
+from kernelpipe.backends.local.session import STEP_LOG
 from kernelpipe.model.names import RunId
 from kernelpipe.model.run import UNFINISHED, Run, RunState
 from kernelpipe.runs.store import RunStore
+from kernelpipe.server.cluster_runs import fetch_log
 from kernelpipe.server.ledger import Found
 from kernelpipe.server.run_logs import read_log
-from kernelpipe.server.run_places import RUN, RunHandler, attempts, is_inside, is_safe
+from kernelpipe.server.run_places import (
+    RUN,
+    RunHandler,
+    attempts,
+    is_inside,
+    is_safe,
+    telling_attempt,
+)
 from kernelpipe.server.shared import Route
 
 
@@ -47,6 +56,8 @@ class LogHandler(RunHandler):
         step = self.step(found)
         offset = _offset(self.query("offset", "0"))
         store = RunStore(named.home)
+        if found.run.cluster is not None:
+            await fetch_log(self.shared, named.home, found.run, step["name"])
         self.answer(await self.watch.ask(lambda: _log(found, step, offset, store)))
 
 
@@ -105,7 +116,7 @@ def executed_notebook(run: Run, step: str | None) -> bytes | None:
     from kernelpipe.backends.local.session import EXECUTED  # noqa: PLC0415  # slow to load
 
     if step is not None:
-        return _content(attempts(run, step)[-1:], EXECUTED, run)
+        return _content(telling_attempt(run, step), EXECUTED, run)
     if run.notebook is not None and is_inside(Path(run.notebook), run):
         whole = _bytes(Path(run.notebook))
         if whole is not None:
@@ -124,7 +135,7 @@ def _merged(run: Run) -> bytes | None:
         read_executed(directory)
         for step in run.steps
         if not step.is_cached  # its cells may have moved since
-        for directory in attempts(run, step.name)[-1:]
+        for directory in telling_attempt(run, step.name)
     ]
     try:
         merged = merge_executed(Path(run.directory, SNAPSHOT), executed)
@@ -137,7 +148,7 @@ def read_traceback(run: Run, step: str, cell: int | None) -> list[str]:
     """Return the traceback of a failed step as its notebook holds it, [] if there is none."""
     from kernelpipe.backends.local.outcome import read_executed  # noqa: PLC0415  # likewise
 
-    for directory in attempts(run, step)[-1:]:
+    for directory in telling_attempt(run, step):
         for executed in reversed(read_executed(directory)):
             if cell is None or executed.index == cell:
                 for output in json.loads(executed.outputs):
@@ -150,13 +161,32 @@ def _log(found: Found, step: dict[str, Any], offset: int, store: RunStore) -> Js
     name = step["name"]
     has_ended = RunState(step["state"]) not in UNFINISHED
     if not step["cached"]:
-        return read_log(attempts(found.run, name), offset, has_ended=has_ended)
+        return read_log(log_parts(found.run, name), offset, has_ended=has_ended)
     made_in = _made_in(found.run, name)
     maker = store.find(RunId(made_in)) if made_in else None
     if maker is None or not is_safe(maker[0]) or name not in [s.name for s in maker[0].steps]:
         text = "found, not run: the run that made the result has been deleted\n"
         return {"text": "" if offset else text, "next_offset": len(text), "is_complete": True}
-    return read_log(attempts(maker[0], name), offset, has_ended=True)
+    return read_log(log_parts(maker[0], name), offset, has_ended=True)
+
+
+def log_parts(run: Run, step: str) -> list[tuple[str, Path]]:
+    """Return (headline, file) of each log of a step that is to be read, in order.
+
+    Items of a loop's step are written side by side, but what was read has to stay where it is: the
+    logs end with that of the first item that goes on.
+    """
+    found = next(each for each in run.steps if each.name == step)
+    items = json.loads(found.facts).get("items") if run.cluster is None else None
+    listed: list[tuple[str, Path]] = []
+    for number, group in enumerate(attempts(run, step)):
+        item = [] if items is None else [items[number]["text"]]
+        for attempt, directory in enumerate(group, start=1):
+            words = item + ([f"attempt {attempt}"] if attempt > 1 else [])
+            listed.append((f"=== {', '.join(words)}\n" if words else "", directory / STEP_LOG))
+        if items is not None and RunState(items[number]["state"]) in UNFINISHED:
+            break
+    return listed
 
 
 def _made_in(run: Run, step: str) -> str | None:

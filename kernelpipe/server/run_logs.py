@@ -6,27 +6,25 @@ from pathlib import Path
 from typing import Final
 
 from kernelpipe.api.documents import JsonObject
-from kernelpipe.backends.local.session import STEP_LOG
 
 _MOST_BYTES: Final = 1 << 18
 
 
-def read_log(attempts: Sequence[Path], offset: int, *, has_ended: bool) -> JsonObject:
+def read_log(logs: Sequence[tuple[str, Path]], offset: int, *, has_ended: bool) -> JsonObject:
     """Return a piece of a log (``ILog``); no piece begins or ends within a character.
 
     What was said to be at an offset stays there: the log of an attempt ends before that of the
     next one begins, under a headline.
 
     Args:
-        attempts: Directories of the attempts, in order.
+        logs: (Headline, file) of each attempt, in order; there may be no such file.
         offset: Where the piece begins, in bytes; a piece's ``next_offset``, or zero.
         has_ended: Whether nothing is written any more.
     """
     content = b""
     position = 0
-    for number, directory in enumerate(attempts, start=1):
-        head = b"" if number == 1 else f"=== attempt {number}\n".encode()
-        for part in (head, directory / STEP_LOG):
+    for headline, path in logs:
+        for part in (headline.encode(), path):
             size = _size(part)
             begin = offset + len(content) - position
             if 0 <= begin < size:

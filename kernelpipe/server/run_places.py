@@ -1,5 +1,6 @@
 """Which run a request means, and where its files are; nothing outside of its directory is read."""
 
+import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tornado.web import HTTPError
 
-from kernelpipe.api.records import find_attempts
 from kernelpipe.backends.local.outcome import RESULT
 from kernelpipe.backends.local.session import EXECUTED, STEP_LOG
 from kernelpipe.model.names import RunId
-from kernelpipe.model.run import Run
+from kernelpipe.model.run import Run, RunState, parts_of
+from kernelpipe.runs.attempts import find_attempts
 from kernelpipe.runs.notebooks import SNAPSHOT
 from kernelpipe.runs.store import DEFAULT_HOME
 from kernelpipe.server.base import KernelpipeHandler
@@ -130,13 +131,39 @@ def is_safe(run: Run) -> bool:
     )
 
 
-def attempts(run: Run, step: str) -> list[Path]:
-    """Return the directories of the attempts at a step, unless they or their files lead out."""
+def attempts(run: Run, step: str) -> list[list[Path]]:
+    """Return the directories of the attempts at a step; at each item of one that is repeated here.
+
+    Those that lead out of the run's directory, or whose files do, are left out.
+    """
+    position = [str(each.name) for each in run.steps].index(step)
+    found = run.steps[position]
+    is_repeated = run.cluster is None and "items" in json.loads(found.facts)
+    items = range(len(parts_of(found))) if is_repeated else [None]
     return [
-        path
-        for path in find_attempts(run, step)
-        if all(is_inside(path / name, run) for name in _READ)
+        [
+            path
+            for path in find_attempts(Path(run.directory), position, found.name, item=item)
+            if all(is_inside(path / name, run) for name in _READ)
+        ]
+        for item in items
     ]
+
+
+def telling_attempt(run: Run, step: str) -> list[Path]:
+    """Return the directory of the attempt that tells of a step, [] if there is none.
+
+    The last one; of a step that is repeated, that at its first item that has failed.
+    """
+    parts = parts_of(next(each for each in run.steps if each.name == step))
+    groups = attempts(run, step)
+    failed = [
+        group
+        for group, part in zip(groups, parts, strict=False)
+        if group and part.state is RunState.FAILED
+    ]
+    started = [group for group in groups if group]
+    return next(iter([*failed[:1], *started[-1:]]), [])[-1:]
 
 
 def is_inside(path: Path, run: Run) -> bool:

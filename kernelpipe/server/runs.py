@@ -11,22 +11,26 @@ from tornado.web import HTTPError
 
 from kernelpipe.api.documents import JsonObject, to_json
 from kernelpipe.errors import UsageError
+from kernelpipe.model.names import RunId
 from kernelpipe.model.run import UNFINISHED
+from kernelpipe.runs.stopping import stop_owner
 from kernelpipe.runs.store import DEFAULT_HOME, RunStore
+from kernelpipe.server import cluster_runs
 from kernelpipe.server.bodies import (
     mapping,
     notebook_content,
     optional_mapping,
     run_options,
     text,
+    texts,
 )
 from kernelpipe.server.homes import Homes
 from kernelpipe.server.ledger import Found, Ledger
-from kernelpipe.server.notebooks import differs_from_file
+from kernelpipe.server.notebooks import refuse_unsaved
 from kernelpipe.server.run_edges import edges_of
 from kernelpipe.server.run_places import RUN, WATCH, Named, RunHandler
 from kernelpipe.server.shared import Route, Shared
-from kernelpipe.server.starting import Refused, start_worker, stop_owner
+from kernelpipe.server.starting import Refused, start_worker
 from kernelpipe.server.watching import Watch, register_schema
 from kernelpipe.server.worker import Request
 
@@ -49,18 +53,9 @@ class _StartingHandler(RunHandler):
         found = await self.found(Named(home=home, run_id=started.run_id))
         self.answer(_summary(found), status=HTTPStatus.CREATED)
 
-    async def refuse_old_file(self, source: Path, notebook: JsonObject) -> None:
-        """Refuse to run a file that says something else than the editor.
-
-        Raises:
-            HTTPError: 409 if it does.
-        """
-        if await self.watch.ask(lambda: differs_from_file(notebook, source)):
-            raise HTTPError(
-                HTTPStatus.CONFLICT,
-                f"the file {source.name} says something else than the editor: save the notebook,"
-                " then run it; nothing was started",
-            )
+    async def refuse_unsaved(self, source: Path, notebook: JsonObject) -> None:
+        """Refuse to run a file that says something else than the editor."""
+        await self.watch.ask(lambda: refuse_unsaved(notebook, source))
 
 
 class RunsHandler(_StartingHandler):
@@ -71,6 +66,7 @@ class RunsHandler(_StartingHandler):
     async def get(self) -> None:
         """Answer with all runs, the newest first."""
         await self.watch.homes_found()
+        cluster_runs.collect_soon(self.shared)
         self.finish(await self.watch.ask(lambda: to_json(self.watch.ledger.list_runs())))
 
     @web.authenticated
@@ -80,6 +76,9 @@ class RunsHandler(_StartingHandler):
         body = self.json_body()
         source = self.shared.contents.absolute(text(body, "path"))
         notebook = notebook_content(body)
+        if body.get("backend", "local") != "local":
+            await self._submit(body, source, notebook)
+            return
         request = Request(
             action="run",
             notebook=str(source),
@@ -88,8 +87,31 @@ class RunsHandler(_StartingHandler):
             parameters=mapping(body, "parameters") if "parameters" in body else {},
             options=run_options(body),
         )
-        await self.refuse_old_file(source, notebook)
+        await self.refuse_unsaved(source, notebook)
         await self.start(request, source)
+
+    async def _submit(self, body: JsonObject, source: Path, notebook: JsonObject) -> None:
+        """Start a run on Kubeflow."""
+        if body["backend"] != "kfp":
+            raise UsageError(f"there is no backend '{body['backend']}'", hint="one of local, kfp")
+        given = [name for name in ("only", "start_from", "until") if texts(body, name)]
+        if given:
+            raise UsageError(f"'{given[0]}' is not possible on Kubeflow: all steps run there")
+        await self.refuse_unsaved(source, notebook)
+        home = source.parent.resolve() / DEFAULT_HOME
+        status, document = await cluster_runs.submit(
+            self.shared,
+            source=source,
+            shown=text(body, "path"),
+            home=home,
+            parameters=mapping(body, "parameters") if "parameters" in body else {},
+        )
+        if status != HTTPStatus.OK:
+            self.answer(document, status=status)
+            return
+        await self.watch.ask(lambda: self.watch.ledger.add_home(home, is_trusted=True))
+        found = await self.found(Named(home=home, run_id=RunId(str(document["run_id"]))))
+        self.answer(_summary(found), status=HTTPStatus.CREATED)
 
 
 class OneRunHandler(RunHandler):
@@ -129,7 +151,12 @@ class StopHandler(RunHandler):
         found = await self.found(named)
         if found.run.state not in UNFINISHED:
             raise HTTPError(HTTPStatus.CONFLICT, f"run {run_id} has ended")
-        if not await self.watch.ask(lambda: stop_owner(found.owner)):
+        if found.run.cluster is not None:
+            status, document = await cluster_runs.stop_run(self.shared, named.home, named.run_id)
+            if status != HTTPStatus.OK:
+                self.answer(document, status=status)
+                return
+        elif not await self.watch.ask(lambda: stop_owner(found.owner)):
             raise HTTPError(
                 HTTPStatus.CONFLICT,
                 f"run {run_id} goes on where this server cannot stop it: process"
@@ -155,7 +182,7 @@ class ResumeHandler(_StartingHandler):
             raise UsageError(f"the notebook of run {run_id} is in no folder of this server")
         source = self.shared.contents.absolute(str(found.detail["path"]))
         if notebook is not None:
-            await self.refuse_old_file(source, notebook_content({"notebook": notebook}))
+            await self.refuse_unsaved(source, notebook_content({"notebook": notebook}))
         request = Request(
             action="resume",
             notebook=str(source),

@@ -33,6 +33,11 @@ class Shared:
     """Processes that analyse notebooks: many short tasks."""
     compilers: Workers
     """Processes that compile and plan: few long tasks."""
+    clusters: Workers
+    """Processes that talk to clusters."""
+    cluster_host: str
+    """The cluster on which runs are started, "" if the environment says which."""
+    cluster_namespace: str
 
 
 class Part(Protocol):

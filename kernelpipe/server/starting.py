@@ -1,13 +1,10 @@
-"""Starts workers and stops runs; both wait for other processes, so they are for threads."""
+"""Starts workers; it waits for other processes, so it is for threads."""
 
 import json
 import logging
-import os
-import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -15,7 +12,6 @@ from typing import Any
 
 from kernelpipe.api.documents import JsonObject
 from kernelpipe.model.names import RunId
-from kernelpipe.runs.owner import Owner, is_here
 from kernelpipe.server.refusals import plain_refusal
 from kernelpipe.server.worker import PROGRAM, Request
 
@@ -69,37 +65,6 @@ def start_worker(request: Request, *, directory: Path) -> Started | Refused:
     return _refused(HTTPStatus.INTERNAL_SERVER_ERROR, message)
 
 
-def stop_owner(owner: Owner) -> bool:
-    """Ask the process of a run to stop, as Ctrl-C does; return whether it was there to be asked.
-
-    A process that does not listen to that is asked with SIGTERM. Asking again ends the run's
-    kernels at once. The runs of one command (a batch) have one process: all of them stop.
-    """
-    if owner.pid == os.getpid():
-        return False
-    try:
-        with _handle(owner.pid) as send:
-            if not is_here(owner):  # asked after the handle was got: it is no other process
-                return False
-            send(signal.SIGTERM if _ignores(owner.pid, signal.SIGINT) else signal.SIGINT)
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _handle(pid: int) -> Iterator[Callable[[int], None]]:
-    """Yield what sends a signal to the process that has this pid now, and to no other."""
-    if not hasattr(os, "pidfd_open"):
-        yield lambda number: os.kill(pid, number)
-        return
-    handle = os.pidfd_open(pid)
-    try:
-        yield lambda number: signal.pidfd_send_signal(handle, number)
-    finally:
-        os.close(handle)
-
-
 def _exchange(process: "subprocess.Popen[bytes]", request: bytes) -> bytes:
     """Hand over the request and return the line that the worker answers."""
     if process.stdin is None or process.stdout is None:
@@ -108,18 +73,6 @@ def _exchange(process: "subprocess.Popen[bytes]", request: bytes) -> bytes:
         with suppress(BrokenPipeError), process.stdin:  # else it says why itself
             process.stdin.write(request)
         return process.stdout.readline()
-
-
-def _ignores(pid: int, number: int) -> bool:
-    """Tell whether a process ignores a signal, as those started in the background do."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    ignored = next(
-        (line.split()[1] for line in text.splitlines() if line.startswith("SigIgn:")), "0"
-    )
-    return bool(int(ignored, 16) >> (number - 1) & 1)
 
 
 def _refused(status: HTTPStatus, message: str) -> Refused:

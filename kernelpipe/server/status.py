@@ -1,12 +1,15 @@
 """``GET status``: what this server can do."""
 
+import os
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from kernelpipe._version import __version__
 from kernelpipe.api.documents import JsonObject
 from kernelpipe.server.base import KernelpipeHandler
-from kernelpipe.server.shared import Route
+from kernelpipe.server.cluster_runs import can_run
+from kernelpipe.server.shared import Route, Shared
 from kernelpipe.server.watching import EVENT_SCHEMA
 
 
@@ -23,7 +26,7 @@ class StatusHandler(KernelpipeHandler):
                 "version": __version__,
                 "server": self.shared.server,
                 "event_schema": EVENT_SCHEMA,
-                "backends": {"local": _local(), "kfp": _kfp()},
+                "backends": {"local": _local(), "kfp": _kfp(self.shared)},
             }
         )
 
@@ -32,9 +35,10 @@ def _local() -> JsonObject:
     return {"can_compile": False, "can_run": True, "reason": None}
 
 
-def _kfp() -> JsonObject:
+def _kfp(shared: Shared) -> JsonObject:
     """Say what can be done with Kubeflow: compiling takes nothing but kernelpipe."""
-    return {"can_compile": True, "can_run": False, "reason": "no cluster is configured"}
+    reason = can_run(shared, os.environ)
+    return {"can_compile": True, "can_run": reason is None, "reason": reason}
 
 
 ROUTES: tuple[Route, ...] = ((r"kernelpipe/status", StatusHandler),)

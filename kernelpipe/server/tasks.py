@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kernelpipe.api.documents import JsonObject
+from kernelpipe.errors import UsageError
+from kernelpipe.server import cluster_tasks
 from kernelpipe.server.compile_tasks import compile_content, plan_file
 
 Request = Mapping[str, Any]
@@ -53,10 +55,29 @@ def warm_up(_request: Request, _content: bytes) -> JsonObject:
     return {}
 
 
+def schedule_words(request: Request, _content: bytes) -> JsonObject:
+    """Return in words what the crontab line ``cron`` means, or what is wrong with it."""
+    from kernelpipe.api import trigger_words  # noqa: PLC0415  # likewise
+
+    try:
+        return {"words": trigger_words(request["cron"], None), "problem": None}
+    except UsageError as error:
+        return {"words": None, "problem": str(error)}
+
+
 TASKS: Final[Mapping[str, Callable[[Request, bytes], JsonObject]]] = {
     "analyse": analyse,
+    "change-schedule": cluster_tasks.change_schedule,
+    "collect": cluster_tasks.collect,
     "compile": compile_content,
     "edges": edges,
+    "logs": cluster_tasks.logs,
     "plan": plan_file,
+    "refresh": cluster_tasks.refresh,
+    "schedule": cluster_tasks.schedule,
+    "schedule-words": schedule_words,
+    "schedules": cluster_tasks.schedules,
+    "stop": cluster_tasks.stop,
+    "submit": cluster_tasks.submit,
     "warm-up": warm_up,
 }

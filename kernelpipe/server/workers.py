@@ -31,6 +31,8 @@ class Workers:
 
     timeout_s: float
     """How long a task may take; then its process is killed."""
+    subject: str = "this notebook"
+    """What takes its time, for messages."""
     most: int = 2
     program: tuple[str, ...] = PROGRAM
     _idle: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -101,13 +103,13 @@ class Workers:
             await asyncio.gather(asked, return_exceptions=True)
             return _refused(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"this notebook took longer than {self.timeout_s:g} s and was given up",
+                f"{self.subject} took longer than {self.timeout_s:g} s and was given up",
             )
         except (OSError, EOFError, ValueError):
             code = self._drop(process)
             return _refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"the process that looked at the notebook died (exit code {code}); "
+                f"the process that worked on {self.subject} died (exit code {code}); "
                 "the next try has a new one",
             )
         self._idle.append(process)

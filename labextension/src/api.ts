@@ -1,8 +1,6 @@
 /**
- * The server's answers as types, and the only place that fetches them.
+ * The server's answers as types.
  */
-import { URLExt } from '@jupyterlab/coreutils';
-import { ServerConnection } from '@jupyterlab/services';
 import type { PartialJSONObject } from '@lumino/coreutils';
 
 /** States of runs, steps and cells; the words are KFP's. */
@@ -108,6 +106,8 @@ export interface IAnalysis {
   diagnostics: IDiagnostic[];
   cells: ICellMark[];
   lanes: ILane[];
+  /** Address of the cluster that the notebook names; null unless the user has used it before. */
+  cluster: string | null;
   /** What only one backend has to say. */
   backends: { [name in BackendName]: IDiagnostic[] };
 }
@@ -151,6 +151,16 @@ export interface IStepError {
   evalue: string;
 }
 
+/** One item of a step that runs once per item. */
+export interface IItemRun {
+  /** What the loop's variable is, as Python: "lr = 0.1". */
+  text: string;
+  state: State;
+  reason: string | null;
+  cached: boolean;
+  duration_s: number | null;
+}
+
 /** One step in one run. */
 export interface IStepRun {
   name: string;
@@ -164,6 +174,8 @@ export interface IStepRun {
   cells_done: number;
   cells_total: number;
   error: IStepError | null;
+  /** In order; null for a step that runs once. */
+  items: IItemRun[] | null;
 }
 
 /** What a cell does or did in a run; cells that have not begun are not listed. */
@@ -173,6 +185,24 @@ export interface ICellRun {
   cell_id: string | null;
   step: string;
   state: State;
+}
+
+/** Where a run on a cluster is, and since when it is known to be so. */
+export interface IClusterRun {
+  /** Address of its API; null for the one of the server's own configuration. */
+  host: string | null;
+  namespace: string | null;
+  experiment: string | null;
+  /** Its id there; null as long as it is not known whether the cluster has it. */
+  run_id: string | null;
+  /** Address of its page in the Kubeflow UI. */
+  page: string | null;
+  /** When the cluster told last how it is, in seconds since the epoch. */
+  as_of: number | null;
+  /** Why it could not be asked since then, in the user's words. */
+  problem: string | null;
+  /** Name of the schedule that started it. */
+  schedule: string | null;
 }
 
 /** A run as it stands in a list. */
@@ -197,6 +227,8 @@ export interface IRun {
   steps_done: number;
   steps_total: number;
   failed_step: string | null;
+  /** With backend "kfp". */
+  cluster: IClusterRun | null;
 }
 
 /** A run with all that is known about it. */
@@ -293,11 +325,49 @@ export interface IRunRequest {
   notebook: INotebookContent;
   /** Name -> value as JSON, which is sent as it stands. */
   parameters: { [name: string]: string };
+  /** Where it runs; "local" when left out. */
+  backend?: BackendName;
   use_cache?: boolean;
   jobs?: number | null;
   only?: string[];
   start_from?: string[];
   until?: string[];
+}
+
+/** When a schedule starts runs: a crontab line of five fields, or a time like "30m". */
+export type Trigger = { cron: string } | { every: string };
+
+/** How a schedule is made. */
+export type IScheduleRequest = Pick<
+  IRunRequest,
+  'path' | 'notebook' | 'parameters'
+> & { name: string | null } & Trigger;
+
+/** A schedule that was made from this server's folders. */
+export interface ISchedule {
+  /** What it is known by here. */
+  key: string;
+  schedule_id: string;
+  name: string;
+  /** Whether it starts runs; null while its cluster cannot tell. */
+  enabled: boolean | null;
+  cron: string | null;
+  every_s: number | null;
+  /** When it starts runs, in the user's words. */
+  words: string;
+  /** Parameters that were given, so differ from the defaults. */
+  given: PartialJSONObject;
+  created_at: number;
+  /** What went wrong with it on its cluster. */
+  message: string | null;
+  /** Why it is not known how it is. */
+  problem: string | null;
+}
+
+/** What a crontab line means, or what is wrong with it. */
+export interface IScheduleWords {
+  words: string | null;
+  problem: string | null;
 }
 
 /** What the server can do. */
@@ -352,212 +422,5 @@ export class ApiError extends Error {
   ) {
     super(message);
     this.name = 'ApiError';
-  }
-}
-
-/** What stands behind the question mark. */
-interface IQuery {
-  [name: string]: string;
-}
-
-/** The server extension. */
-export class Api {
-  /** @param settings - How to reach the server; xsrf and token are its matter. */
-  constructor(readonly settings: ServerConnection.ISettings) {}
-
-  /** What the server can do. */
-  status(): Promise<IStatus> {
-    return this._get('status');
-  }
-
-  /** The pipeline that a notebook means, whatever is wrong with it. */
-  analyse(path: string, notebook: INotebookContent): Promise<IAnalysis> {
-    return this._post('analysis', { path, notebook });
-  }
-
-  /** The tags of the cells that an edit changes. */
-  async editTags(cells: ICellContent[], edit: TagEdit): Promise<ITags[]> {
-    const sent = cells.map(({ id, cell_type, metadata }) => ({
-      id,
-      cell_type,
-      tags: metadata['tags'] ?? []
-    }));
-    const answer = await this._post<{ cells: ITags[] }>('tags', {
-      cells: sent,
-      edit
-    });
-    return answer.cells;
-  }
-
-  /** Compile; save it next to the notebook, or only answer it. */
-  compile(
-    path: string,
-    notebook: INotebookContent,
-    save: boolean
-  ): Promise<ICompiled> {
-    return this._post('compile', { path, notebook, save });
-  }
-
-  /** What a run would do. */
-  plan(request: IRunRequest): Promise<IPlan> {
-    return this._send('plan', requestText(request));
-  }
-
-  /** All runs that this server knows, the newest first. */
-  runs(): Promise<IRunList> {
-    return this._get('runs');
-  }
-
-  /** One run. */
-  run(folder: string, id: string): Promise<IRunSnapshot> {
-    return this._get(`runs/${id}`, { folder });
-  }
-
-  /** Start a run. */
-  start(request: IRunRequest): Promise<IRun> {
-    return this._send('runs', requestText(request));
-  }
-
-  /** Ask a run to stop; its state says when it has. */
-  stop(folder: string, id: string): Promise<IRun> {
-    return this._post(`runs/${id}/stop`, {}, { folder });
-  }
-
-  /** Continue a run that failed or was stopped, with the notebook as it is now. */
-  resume(
-    folder: string,
-    id: string,
-    notebook: INotebookContent | null
-  ): Promise<IRun> {
-    return this._post(`runs/${id}/resume`, { notebook }, { folder });
-  }
-
-  /** Remove a run with its files. */
-  async remove(folder: string, id: string): Promise<void> {
-    await this._fetch(`runs/${id}`, { method: 'DELETE' }, { folder });
-  }
-
-  /** An executed notebook: of a step, or the whole when `step` is null. */
-  notebook(
-    folder: string,
-    id: string,
-    step: string | null
-  ): Promise<PartialJSONObject> {
-    return this._get(`runs/${id}/notebook`, {
-      folder,
-      ...(step === null ? {} : { step })
-    });
-  }
-
-  /** A piece of the log of a step, from `offset` bytes on. */
-  log(folder: string, id: string, step: string, offset: number): Promise<ILog> {
-    return this._get(`runs/${id}/log`, {
-      folder,
-      step,
-      offset: String(offset)
-    });
-  }
-
-  /** Why a step failed, with its traceback. */
-  failure(folder: string, id: string, step: string): Promise<IFailure> {
-    return this._get(`runs/${id}/failure`, { folder, step });
-  }
-
-  /** What a step handed on. */
-  async values(
-    folder: string,
-    id: string,
-    step: string
-  ): Promise<IValuePreview[]> {
-    const answer = await this._get<{ values: IValuePreview[] }>(
-      `runs/${id}/values`,
-      { folder, step }
-    );
-    return answer.values;
-  }
-
-  /** Where the report of a run can be downloaded. */
-  reportUrl(folder: string, id: string): string {
-    return (
-      URLExt.join(this.settings.baseUrl, 'kernelpipe/runs', id, 'report') +
-      URLExt.objectToQueryString({ folder })
-    );
-  }
-
-  /** What differs between two runs, possibly of different folders. */
-  compare(
-    before: { folder: string; run_id: string },
-    after: { folder: string; run_id: string }
-  ): Promise<IComparison> {
-    return this._get(`runs/${after.run_id}/comparison`, {
-      folder: after.folder,
-      with_folder: before.folder,
-      with: before.run_id
-    });
-  }
-
-  private _get<T>(route: string, query: IQuery = {}): Promise<T> {
-    return this._fetch<T>(route, { method: 'GET' }, query);
-  }
-
-  private _post<T>(route: string, body: object, query?: IQuery): Promise<T> {
-    return this._send<T>(route, JSON.stringify(body), query);
-  }
-
-  private _send<T>(route: string, body: string, query?: IQuery): Promise<T> {
-    return this._fetch<T>(route, { method: 'POST', body }, query ?? {});
-  }
-
-  private async _fetch<T>(
-    route: string,
-    init: RequestInit,
-    query: IQuery
-  ): Promise<T> {
-    const url =
-      URLExt.join(this.settings.baseUrl, 'kernelpipe', route) +
-      URLExt.objectToQueryString(query);
-    let response: Response;
-    try {
-      response = await ServerConnection.makeRequest(url, init, this.settings);
-    } catch (reason) {
-      throw new ApiError(String(reason), 0, UNREACHED, []);
-    }
-    const text = await response.text();
-    if (!response.ok) {
-      throw refusal(response, text);
-    }
-    return (text === '' ? undefined : JSON.parse(text)) as T;
-  }
-}
-
-/** Return a request as JSON; values of parameters would lose digits as numbers of JavaScript. */
-function requestText({ parameters, ...rest }: IRunRequest): string {
-  const values = Object.entries(parameters).map(
-    ([name, json]) => `${JSON.stringify(name)}:${json}`
-  );
-  return `{"parameters":{${values.join()}},${JSON.stringify(rest).slice(1)}`;
-}
-
-/** Return the status in words; HTTP/2 has none. */
-function statusText({ status, statusText: text }: Response): string {
-  return text || `HTTP ${status}`;
-}
-
-/** Return what a refusal says; a proxy's may be no JSON. */
-function refusal(response: Response, text: string): ApiError {
-  try {
-    const answer = JSON.parse(text) as {
-      error?: { type: string; message: string };
-      message?: string;
-      diagnostics?: IDiagnostic[];
-    };
-    return new ApiError(
-      answer.error?.message ?? answer.message ?? statusText(response),
-      response.status,
-      answer.error?.type ?? '',
-      answer.diagnostics ?? []
-    );
-  } catch {
-    return new ApiError(statusText(response), response.status, '', []);
   }
 }

@@ -5,17 +5,12 @@ import type { Event } from '@jupyterlab/services';
 import { Poll } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 
-import type {
-  Api,
-  IRun,
-  IRunDetail,
-  IRunEvent,
-  IRunRequest,
-  IStatus
-} from './api';
-import { ApiError } from './api';
+import type { IRun, IRunDetail, IRunEvent, IRunRequest, IStatus } from './api';
+import type { Api } from './client';
+import type { ApiError } from './api';
 import { isSameRun, keyText } from './keys';
 import { asApiError } from './refusals';
+import { whenSaved } from './saving';
 import { hasEnded } from './states';
 import type {
   INotebookSession,
@@ -30,10 +25,11 @@ const POLL_MS = { idle: 30000, running: 3000, most: 120000 };
 /** How many ended runs keep their details. */
 const MOST_DETAILS = 20;
 
-/** How often and how long, in milliseconds, a collaborative save is waited for. */
-const SHARED_SAVE = { tries: 10, delayMs: 300 };
-
-const CONFLICT = 409;
+/** Return a list, the newest first, with one more; a schedule may have started it earlier. */
+function inserted(list: readonly IRun[], run: IRun): IRun[] {
+  const later = list.filter(each => each.started_at > run.started_at);
+  return [...later, run, ...list.slice(later.length)];
+}
 
 /** The runs; see the interface. */
 export class Runs implements IRuns {
@@ -72,7 +68,9 @@ export class Runs implements IRuns {
   }
 
   latest(path: string): IRun | null {
-    return this.list.find(run => run.path === path) ?? null;
+    const isShown = (run: IRun): boolean =>
+      run.path === path && !run.cluster?.schedule;
+    return this.list.find(isShown) ?? null;
   }
 
   unfinished(): IRun[] {
@@ -171,37 +169,17 @@ export class Runs implements IRuns {
     this.changed.emit();
   }
 
-  /**
-   * Save, then start; an editor that is shared saves by itself and may take its time, so the
-   * server may still see the file as it was.
-   */
+  /** Save, then start. */
   private async _begin(
     session: INotebookSession | null,
     begin: () => Promise<IRun>
   ): Promise<IRun> {
-    const context = session?.panel.context;
-    if (context && context.contentsModel?.writable !== false) {
-      await context.save();
-    }
-    const tries = context?.model.collaborative ? SHARED_SAVE.tries : 1;
-    for (let tried = 1; ; tried++) {
-      try {
-        const run = await begin();
-        this._takeRun(run);
-        this._setPace();
-        this.changed.emit();
-        void this.load(run).catch(() => undefined);
-        return run;
-      } catch (reason) {
-        const isOld = reason instanceof ApiError && reason.status === CONFLICT;
-        if (!isOld || tried >= tries) {
-          throw reason;
-        }
-        await new Promise(resolve =>
-          window.setTimeout(resolve, SHARED_SAVE.delayMs)
-        );
-      }
-    }
+    const run = await whenSaved(session, begin);
+    this._takeRun(run);
+    this._setPace();
+    this.changed.emit();
+    void this.load(run).catch(() => undefined);
+    return run;
   }
 
   /** What happened after the answer was made and came before it is applied once more. */
@@ -290,7 +268,7 @@ export class Runs implements IRuns {
     }
     this.list = old
       ? this.list.map(each => (each === old ? run : each))
-      : [run, ...this.list];
+      : inserted(this.list, run);
     const detail = this._details.get(keyText(run));
     if (detail && !hasEnded(detail.state)) {
       this._takeDetail({ ...detail, ...run });

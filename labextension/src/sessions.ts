@@ -13,13 +13,8 @@ import { PromiseDelegate } from '@lumino/coreutils';
 import { Debouncer } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 
-import type {
-  Api,
-  IAnalysis,
-  ICellContent,
-  INotebookContent,
-  TagEdit
-} from './api';
+import type { IAnalysis, ICellContent, INotebookContent, TagEdit } from './api';
+import type { Api } from './client';
 import { ApiError } from './api';
 import { asApiError } from './refusals';
 import { applyTags } from './tagging/apply';

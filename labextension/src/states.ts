@@ -3,7 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { State } from './api';
+import type { BackendName, State } from './api';
 
 /** Return whether nothing more will happen. */
 export function hasEnded(state: State): boolean {
@@ -35,7 +35,18 @@ export function canStop({ state }: { state: State }): boolean {
   return state === 'RUNNING' || state === 'PENDING';
 }
 
-/** Return whether a run can be continued. */
-export function canResume({ state }: { state: State }): boolean {
-  return state === 'FAILED' || state === 'CANCELED';
+/** Return whether executed notebooks and values of a run are here; clusters keep theirs. */
+export function isKept({ backend }: { backend: BackendName }): boolean {
+  return backend === 'local';
+}
+
+/** Return whether a run can be continued; a cluster continues none. */
+export function canResume({
+  state,
+  backend
+}: {
+  state: State;
+  backend: BackendName;
+}): boolean {
+  return backend === 'local' && (state === 'FAILED' || state === 'CANCELED');
 }

@@ -7,7 +7,6 @@ import type { IObservableDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
 import type {
-  Api,
   ApiError,
   BackendName,
   IAnalysis,
@@ -18,6 +17,7 @@ import type {
   IStatus,
   TagEdit
 } from './api';
+import type { Api } from './client';
 
 /** An open notebook, analysed while it is edited. */
 export interface INotebookSession extends IObservableDisposable {
@@ -123,7 +123,7 @@ export interface IRuns {
   /** Emitted when a run that was seen unfinished has ended. */
   readonly ended: ISignal<IRuns, IRun>;
 
-  /** Return the newest run of a notebook. */
+  /** Return the newest run of a notebook that no schedule has started. */
   latest(path: string): IRun | null;
 
   /** Return the runs that have not ended. */
@@ -142,6 +142,7 @@ export interface IRuns {
   start(
     session: INotebookSession,
     options?: {
+      backend?: BackendName;
       only?: string[];
       start_from?: string[];
       until?: string[];
@@ -192,6 +193,7 @@ export namespace CommandIDs {
   export const resume = 'kernelpipe:resume';
   export const compileSave = 'kernelpipe:compile-and-save';
   export const compileDownload = 'kernelpipe:compile-and-download';
+  export const schedule = 'kernelpipe:schedule';
   export const plan = 'kernelpipe:plan';
   export const showGraph = 'kernelpipe:show-graph';
   export const goToDiagnostic = 'kernelpipe:go-to-diagnostic';

@@ -66,10 +66,12 @@ class Lab:
     Attributes:
         place: Keeps the server's own files; ``root`` below it is what users see.
         has_collaboration: Whether documents are shared live.
+        environment: Further variables of the server.
     """
 
     place: Path
     has_collaboration: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     _process: "subprocess.Popen[bytes] | None" = None
@@ -197,6 +199,7 @@ class Lab:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
             MARK: self.mark,
+            **self.environment,
         }
 
     def _configure(self) -> None:
@@ -249,9 +252,14 @@ def _write(path: Path, content: object) -> None:
 
 
 @contextmanager
-def running(place: Path, *, has_collaboration: bool = False) -> Iterator[Lab]:
+def running(
+    place: Path,
+    *,
+    has_collaboration: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Lab]:
     """Start a server for as long as the context lasts; nothing of it stays."""
-    lab = Lab(place=place, has_collaboration=has_collaboration)
+    lab = Lab(place=place, has_collaboration=has_collaboration, environment=dict(environment or {}))
     try:
         lab.start()
         yield lab

@@ -16,16 +16,26 @@ from typescript import Checker, Object, read_types
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 TYPES = read_types(Path(__file__).parents[2] / "labextension" / "src" / "api.ts")
-REQUESTS = {"ICellContent", "INotebookContent", "IRunRequest", "TagEdit"}
+REQUESTS = {
+    "ICellContent",
+    "INotebookContent",
+    "IRunRequest",
+    "IScheduleRequest",
+    "TagEdit",
+    "Trigger",
+}
 """What only the panel sends."""
+OF_CLUSTERS = {"ISchedule"}
+"""What the tests look at that have a cluster."""
 CELLS = (
     kit.markdown("# Title"),
     kit.code("import json", "imports"),
-    kit.code("n = 3\nname = None", "parameters"),
+    kit.code("n = 3\nname = None\nrates = [1, 2]", "parameters"),
     kit.code("rows = [n, n]\nn_rows = len(rows)", "step:load", "memory:1Gi", "foreign"),
     kit.code("print(rows)\ntotal = sum(rows)", "step:total", "prev:load"),
     kit.code("print(total)", "metrics"),
 )
+LOOP = kit.code("print(rate)", "step:each", "foreach:rate in rates")
 FAILING = kit.code("print(total)\n1 / 0", "step:fail", "prev:total")
 
 
@@ -55,7 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         path = server.root / "n.ipynb"
         with event_kit.listening(server) as listener:
             runs = []
-            for cells, parameters in ((CELLS, {"n": 4}), ((*CELLS, FAILING), {})):
+            for cells, parameters in (((*CELLS, LOOP), {"n": 4}), ((*CELLS, FAILING), {})):
                 kit.write(path, *cells)
                 body = {
                     "path": "n.ipynb",
@@ -82,6 +92,8 @@ def _documents(place: Place) -> Iterator[tuple[object, str]]:
     for tags in place.server.post("tags", {"cells": cells, "edit": edit})["cells"]:
         yield tags, "ITags"
     yield place.server.get("runs"), "IRunList"
+    for line in ("0 3 * * *", "0 3 * *"):
+        yield place.server.get("schedule-words", cron=line), "IScheduleWords"
     for run_id in (place.good, place.bad):
         yield place.get(run_id), "IRunSnapshot"
         yield place.get(run_id, "/log", step="total", offset="0"), "ILog"
@@ -106,7 +118,7 @@ def test_answers__all_routes_and_events__are_what_the_panel_reads(place: Place) 
     }
 
     assert sorted(problems) == []
-    assert set(TYPES) - checker.seen - REQUESTS == set()
+    assert set(TYPES) - checker.seen - REQUESTS - OF_CLUSTERS == set()
 
 
 def test_refusal__of_a_notebook__has_diagnostics_that_the_panel_reads(place: Place) -> None:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.integration
 JSON = dict[str, Any]
 NOTEBOOK = kit.notebook(kit.code("x = 1", "step:a"), kit.code("print(x)", "step:b"))
 RUN = "runs/20260101-000000-abcdef"
+SCHEDULE = "schedules/0123456789abcdef"
 ROUTES = [
     ("GET", "status"),
     ("POST", "analysis"),
@@ -37,9 +38,15 @@ ROUTES = [
     ("GET", f"{RUN}/values?folder=&step=a"),
     ("GET", f"{RUN}/comparison?folder=&with_folder=&with={RUN[5:]}"),
     ("GET", f"{RUN}/report?folder="),
+    ("GET", "schedules?path=a.ipynb"),
+    ("POST", "schedules"),
+    ("DELETE", f"{SCHEDULE}?path=a.ipynb"),
+    ("POST", f"{SCHEDULE}/pause?path=a.ipynb"),
+    ("POST", f"{SCHEDULE}/resume?path=a.ipynb"),
+    ("GET", "schedule-words?cron=@daily"),
 ]
 POSTS = [route for method, route in ROUTES if method == "POST"]
-WITH_PATH = ["analysis", "compile", "plan", "runs"]
+WITH_PATH = ["analysis", "compile", "plan", "runs", "schedules"]
 BODY = {"path": "a.ipynb", "notebook": NOTEBOOK, "parameters": {}, "save": True}
 
 

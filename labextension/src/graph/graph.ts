@@ -3,7 +3,15 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IAnalysis, IEdge, IRunDetail, IStepRun, State } from '../api';
+import type {
+  IAnalysis,
+  IEdge,
+  IRunDetail,
+  IStep,
+  IStepRun,
+  State
+} from '../api';
+import { flowTexts, gateText, isExit } from '../flow';
 import { sizeText } from '../texts';
 import { stepStatus } from '../cells/marks';
 import { colourOf } from '../icons';
@@ -15,6 +23,8 @@ export interface INode {
   readonly title: string;
   /** The second line. */
   readonly line: string;
+  /** What decides whether and how often it runs; "" for nothing. */
+  readonly note: string;
   readonly state: State | null;
   /** Its place in the palette; null without. */
   readonly colour: number | null;
@@ -26,7 +36,9 @@ export interface INode {
 export interface IShownEdge {
   readonly from: string;
   readonly to: string;
-  readonly kind: 'data' | 'order' | 'parameter';
+  readonly kind: 'data' | 'order' | 'parameter' | 'exit';
+  /** Whether the step that it leads to runs only under a condition. */
+  readonly isGated: boolean;
   /** Short. */
   readonly text: string;
   /** In full. */
@@ -50,7 +62,7 @@ const MOST_NAMES = 2;
 
 /** What the graph needs of a pipeline. */
 interface ISource {
-  steps: { name: string; line: string }[];
+  steps: { name: string; line: string; step: IStep }[];
   edges: (IEdge & { bytes?: number | null })[];
   /** step -> parameters that it reads. */
   reads: Map<string, string[]>;
@@ -70,9 +82,10 @@ export function notebookGraph(
     detail?.edges.map(edge => [edgeKey(edge), edge.bytes])
   );
   const source: ISource = {
-    steps: analysis.steps.map(({ name, cells }) => ({
-      name,
-      line: trans._n('%1 cell', '%1 cells', cells.length)
+    steps: analysis.steps.map(step => ({
+      name: step.name,
+      line: trans._n('%1 cell', '%1 cells', step.cells.length),
+      step
     })),
     edges: analysis.edges.map(edge => ({
       ...edge,
@@ -96,19 +109,27 @@ function graphOf(
   detail: IRunDetail | null
 ): IGraph {
   const runs = new Map(detail?.steps.map(step => [step.name, step]));
-  const shown: IShownEdge[] = edges.map(edge => edgeOf(trans, edge));
-  const nodes: INode[] = steps.map(({ name, line }, index) => {
+  const gated = new Set(
+    steps.filter(({ step }) => gateText(step) !== '').map(({ name }) => name)
+  );
+  const shown: IShownEdge[] = edges.map(edge =>
+    edgeOf(trans, edge, gated.has(edge.to))
+  );
+  shown.push(...exitEdges(trans, steps, edges));
+  const nodes: INode[] = steps.map(({ name, line, step }, index) => {
     const run = runs.get(name);
     const status = run ? statusOf(trans, run) : line;
     const before = edges.filter(edge => edge.to === name);
+    const flow = flowTexts(trans, step);
     return {
       id: name,
       kind: 'step',
       title: name,
       line: status,
+      note: flow?.short ?? '',
       state: run?.state ?? null,
       colour: colourOf(index),
-      description: describe(trans, name, status, before)
+      description: describe(trans, name, status, before, flow?.full ?? '')
     };
   });
   const read = [...reads].filter(([, names]) => names.length > 0);
@@ -121,6 +142,7 @@ function graphOf(
         from: PARAMETERS,
         to: step,
         kind: 'parameter',
+        isGated: false,
         text,
         title: each.join(', ')
       });
@@ -136,6 +158,7 @@ function parametersNode(trans: TranslationBundle, names: string[]): INode {
     kind: 'parameters',
     title,
     line: shorten(names),
+    note: '',
     state: null,
     colour: null,
     description: `${title}: ${names.join(', ')}`
@@ -152,13 +175,35 @@ function statusOf(trans: TranslationBundle, run: IStepRun): string {
   return stepStatus(trans, run);
 }
 
+/** Return lines from the last steps to the one that runs when all have ended: it comes last. */
+function exitEdges(
+  trans: TranslationBundle,
+  steps: ISource['steps'],
+  edges: ISource['edges']
+): IShownEdge[] {
+  const [exit] = steps.filter(({ step }) => isExit(step));
+  const leading = new Set(edges.map(edge => edge.from));
+  const last = steps.filter(each => each !== exit && !leading.has(each.name));
+  return exit === undefined
+    ? []
+    : last.map(({ name: from }) => ({
+        from,
+        to: exit.name,
+        kind: 'exit',
+        isGated: false,
+        text: '',
+        title: trans.__('%1 runs when all other steps have ended', exit.name)
+      }));
+}
+
 function edgeOf(
   trans: TranslationBundle,
-  { from, to, kind, names, bytes }: IEdge & { bytes?: number | null }
+  { from, to, kind, names, bytes }: IEdge & { bytes?: number | null },
+  isGated: boolean
 ): IShownEdge {
   if (kind === 'order') {
     const title = trans.__('%1 starts after %2', to, from);
-    return { from, to, kind, text: '', title };
+    return { from, to, kind, isGated, text: '', title };
   }
   const size =
     bytes === undefined || bytes === null ? '' : ` · ${sizeText(bytes)}`;
@@ -166,6 +211,7 @@ function edgeOf(
     from,
     to,
     kind,
+    isGated,
     text: shorten(names) + size,
     title: names.join(', ') + size
   };
@@ -184,14 +230,15 @@ function describe(
   trans: TranslationBundle,
   name: string,
   status: string,
-  before: IEdge[]
+  before: IEdge[],
+  flow: string
 ): string {
   const parts = before.map(({ from, kind, names }) =>
     kind === 'order'
       ? trans.__('after %1', from)
       : trans.__('takes %1 from %2', names.join(', '), from)
   );
-  return [trans.__('Step %1', name), status, ...parts]
+  return [trans.__('Step %1', name), status, flow, ...parts]
     .filter(part => part !== '')
     .join(', ');
 }

@@ -46,6 +46,9 @@ const BESIDE_TITLE = 48;
 /** In pixels; the least is room for what a run says in the second line. */
 const NODE = { least: 176, most: 260, height: 46, small: 36 };
 
+/** How much higher a node with a note is. */
+export const NOTE_HEIGHT = 15;
+
 /** So that sizes that come during a run find their place. */
 const SIZE_TEXT = ' · 888.8 MB';
 
@@ -100,7 +103,7 @@ export function textWidth({ width }: IPlacedNode): number {
 export function layoutKey(graph: IGraph, direction: Direction): string {
   return JSON.stringify([
     direction,
-    graph.nodes.map(({ id, title }) => [id, title]),
+    graph.nodes.map(({ id, title, note }) => [id, title, note]),
     graph.edges.map(({ from, to, kind, text }) => [
       from,
       to,
@@ -186,14 +189,17 @@ function sizeOf(node: INode, meter: TextMeter): Required<IBox> {
   const isStep = node.kind === 'step';
   const text = Math.max(
     meter.width(node.title, 'title'),
-    meter.width(node.line, 'small')
+    meter.width(node.line, 'small'),
+    meter.width(node.note, 'small')
   );
   const most = Math.min(text + BESIDE_TITLE, NODE.most);
   return {
     x: 0,
     y: 0,
     width: Math.max(isStep ? NODE.least : 0, Math.ceil(most)),
-    height: isStep ? NODE.height : NODE.small
+    height: isStep
+      ? NODE.height + (node.note === '' ? 0 : NOTE_HEIGHT)
+      : NODE.small
   };
 }
 

@@ -6,7 +6,7 @@ import * as React from 'react';
 import type { State } from '../api';
 import { stateIcon } from '../icons';
 import type { IPlacedEdge, IPlacedNode, TextMeter } from './layout';
-import { textWidth } from './layout';
+import { NOTE_HEIGHT, textWidth } from './layout';
 
 /** What a node needs. */
 interface INodeProps {
@@ -27,7 +27,7 @@ export function GraphNode(props: INodeProps): JSX.Element {
   const isStep = node.kind === 'step';
   const start = !isStep ? 14 : node.state === null ? 18 : 34;
   const room = textWidth(placed) + 38 - start;
-  const middle = height / 2;
+  const middle = height / 2 - (node.note === '' ? 0 : NOTE_HEIGHT / 2);
   return (
     <g
       className={`jp-kernelpipe-Graph-node jp-kernelpipe-mod-${node.kind}`}
@@ -76,6 +76,15 @@ export function GraphNode(props: INodeProps): JSX.Element {
       <text className="jp-kernelpipe-Graph-line" x={start} y={middle + 12}>
         {meter.fit(node.line, 'small', room)}
       </text>
+      {node.note !== '' && (
+        <text
+          className="jp-kernelpipe-Graph-note"
+          x={start}
+          y={middle + 12 + NOTE_HEIGHT}
+        >
+          {meter.fit(node.note, 'small', room)}
+        </text>
+      )}
     </g>
   );
 }
@@ -106,10 +115,11 @@ interface IEdgeProps {
 export function GraphEdge(props: IEdgeProps): JSX.Element {
   const { placed, marker, isHighlighted } = props;
   const { edge, path } = placed;
+  const gated = edge.isGated ? ' jp-kernelpipe-mod-gated' : '';
   const highlight = isHighlighted ? ' jp-kernelpipe-mod-highlighted' : '';
   return (
     <g
-      className={`jp-kernelpipe-Graph-edge jp-kernelpipe-mod-${edge.kind}${highlight}`}
+      className={`jp-kernelpipe-Graph-edge jp-kernelpipe-mod-${edge.kind}${gated}${highlight}`}
       data-kernelpipe-from={edge.from}
       data-kernelpipe-to={edge.to}
     >

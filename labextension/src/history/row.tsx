@@ -108,6 +108,11 @@ function Details(props: {
           <span className="jp-kernelpipe-Hidden">, {when.exact}</span>
         </time>
       </div>
+      {run.cluster?.schedule && (
+        <div className="jp-kernelpipe-RunRow-schedule">
+          {trans.__("Started by schedule '%1'", run.cluster.schedule)}
+        </div>
+      )}
       {run.failed_step !== null && (
         <div className="jp-kernelpipe-RunRow-failed">
           {trans.__("Failed in step '%1'", run.failed_step)}

@@ -63,9 +63,9 @@ export class Actions {
   run(options: RunOptions = {}): Promise<void> {
     return this._do('run', async session => {
       if (await this._isReady(session)) {
-        const { runs } = this._model.kernelpipe;
+        const { backend, runs } = this._model.kernelpipe;
         this._model.hidePlan();
-        await runs.start(session, { ...options, jobs: this.jobs });
+        await runs.start(session, { ...options, backend, jobs: this.jobs });
         this._show('steps');
       }
     });

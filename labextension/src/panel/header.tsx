@@ -5,7 +5,7 @@ import { closeIcon, ellipsesIcon, MenuSvg } from '@jupyterlab/ui-components';
 import { PathExt } from '@jupyterlab/coreutils';
 import * as React from 'react';
 
-import type { BackendName, IPlan, IRun } from '../api';
+import type { BackendName, IClusterRun, IPlan, IRun } from '../api';
 import { Button, Icon } from '../buttons';
 import { useNow } from '../hooks';
 import { stateIcon } from '../icons';
@@ -23,6 +23,7 @@ const MENU = [
   null,
   { command: CommandIDs.compileSave },
   { command: CommandIDs.compileDownload },
+  { command: CommandIDs.schedule },
   null,
   { command: CommandIDs.showGraph },
   { command: CommandIDs.nextDiagnostic }
@@ -110,7 +111,7 @@ function RunOrStop({
     <CommandButton
       commands={commands}
       id={CommandIDs.run}
-      kind={model.kernelpipe.backend === 'kfp' ? 'plain' : 'primary'}
+      kind={model.obstacle === null ? 'primary' : 'plain'}
       label={model.busy === 'run' ? trans.__('Starting…') : trans.__('Run')}
       isBusy={model.busy === 'run'}
     />
@@ -147,7 +148,7 @@ function Buttons(props: ISectionProps): React.JSX.Element {
         <CommandButton
           commands={commands}
           id={CommandIDs.compileSave}
-          kind="primary"
+          kind={model.obstacle === null ? 'plain' : 'primary'}
           label={trans.__('Compile')}
           isBusy={model.busy === 'compile'}
         />
@@ -220,12 +221,57 @@ function Hint(props: ISectionProps): React.JSX.Element | null {
       </p>
     );
   }
+  if (model.kernelpipe.backend === 'kfp') {
+    return (
+      <p className="jp-kernelpipe-PanelHint">
+        {trans.__(
+          'Saves the notebook and submits it to the Kubeflow cluster, where all steps run.'
+        )}
+      </p>
+    );
+  }
   const text = trans._n(
     'Saves the notebook and runs its step; an unchanged result is used again.',
     'Saves the notebook and runs its %1 steps; unchanged results are used again.',
     steps
   );
   return <p className="jp-kernelpipe-PanelHint">{text}</p>;
+}
+
+/** Where a run on a cluster is, and why its state may be an old one. */
+function Cluster({
+  cluster,
+  trans
+}: {
+  cluster: IClusterRun;
+  trans: ISectionProps['trans'];
+}): React.JSX.Element {
+  const { page, problem, as_of: asOf } = cluster;
+  const since = asOf && new Date(asOf * 1000).toLocaleTimeString();
+  return (
+    <>
+      {problem !== null && (
+        <p
+          className="jp-kernelpipe-PanelHint"
+          data-kernelpipe-cluster="problem"
+        >
+          {since
+            ? trans.__('As of %1: %2', since, problem)
+            : trans.__('Not known yet: %1', problem)}
+        </p>
+      )}
+      {page !== null && /^https?:/.test(page) && (
+        <a
+          className="jp-kernelpipe-Button jp-mod-link"
+          href={page}
+          target="_blank"
+          rel="noopener noreferrer"
+        >
+          {trans.__('Open in Kubeflow')}
+        </a>
+      )}
+    </>
+  );
 }
 
 /** How the latest run goes or went. */
@@ -279,6 +325,7 @@ function Progress(props: ISectionProps & { run: IRun }): React.JSX.Element {
           <span className="jp-kernelpipe-PanelReason">{reason}</span>
         </p>
       )}
+      {run.cluster !== null && <Cluster cluster={run.cluster} trans={trans} />}
       {failed && (
         <Button
           label={trans.__('Go to the failed cell')}

@@ -18,6 +18,7 @@ import type {
 import { hasEnded } from '../states';
 import type { IKernelpipe, INotebookSession } from '../tokens';
 import { Drafts } from './drafts';
+import { Schedules } from './schedules';
 
 /** What is under way between the press of a button and the server's answer. */
 export type Busy = 'run' | 'stop' | 'resume' | 'compile' | 'plan';
@@ -57,6 +58,7 @@ export function isError({ severity }: IDiagnostic): boolean {
 /** The panel's state. */
 export class PanelModel implements IDisposable {
   readonly drafts: Drafts;
+  readonly schedules: Schedules;
 
   /** Which finding was shown last; -1 before the first. */
   place = -1;
@@ -76,6 +78,7 @@ export class PanelModel implements IDisposable {
     readonly trans: TranslationBundle
   ) {
     this.drafts = new Drafts(trans);
+    this.schedules = new Schedules(kernelpipe, () => this.update());
     const { sessions, runs } = kernelpipe;
     sessions.currentChanged.connect(this._onCurrentChanged, this);
     runs.changed.connect(this.update, this);
@@ -92,6 +95,7 @@ export class PanelModel implements IDisposable {
     if (!this._isDisposed) {
       this._isDisposed = true;
       window.cancelAnimationFrame(this._frame);
+      this.schedules.dispose();
       Signal.clearData(this);
     }
   }
@@ -121,21 +125,24 @@ export class PanelModel implements IDisposable {
     return this.run !== null && !hasEnded(this.run.state);
   }
 
+  /** Whether there is a cluster: the server's own, or the one that the notebook names. */
+  get hasCluster(): boolean {
+    const status = this.kernelpipe.runs.status?.backends.kfp;
+    const named = this._session?.analysis?.cluster ?? null;
+    return status?.can_run === true || named !== null;
+  }
+
   /** Why runs cannot be started on the chosen backend; null when they can, or may. */
   get obstacle(): string | null {
     const { backend, runs } = this.kernelpipe;
     const status = runs.status?.backends[backend];
-    if (backend === 'kfp') {
-      return status?.reason
-        ? this.trans.__(
-            'Runs cannot be started on Kubeflow: %1. Compiling works without it.',
-            status.reason
-          )
-        : this.trans.__(
-            'Runs on Kubeflow are not started from here: compile the notebook and upload the file.'
-          );
+    if (backend === 'kfp' && status && !this.hasCluster) {
+      return this.trans.__(
+        'Runs cannot be started on Kubeflow: %1. Compiling works without it.',
+        status.reason ?? ''
+      );
     }
-    return status && !status.can_run
+    return backend === 'local' && status && !status.can_run
       ? (status.reason ?? this.trans.__('Nothing can be run here.'))
       : null;
   }
@@ -288,6 +295,7 @@ export class PanelModel implements IDisposable {
     this._session?.changed.disconnect(this.update, this);
     this._session = this.kernelpipe.sessions.current;
     this._session?.changed.connect(this.update, this);
+    this.schedules.follow(this._session);
     this._noticed = { notice: null };
     this.place = -1;
     this.update();

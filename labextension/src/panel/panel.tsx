@@ -25,6 +25,7 @@ import type { INotebookSession } from '../tokens';
 import type { PanelModel } from './model';
 import { Parameters } from './parameters';
 import type { ISectionProps } from './parts';
+import { Scheduling } from './scheduling';
 import { Steps } from './steps';
 
 /** The panel's id in the shell. */
@@ -37,11 +38,12 @@ const ROW = {
   details: 190,
   diagnostic: 78,
   field: 36,
-  runs: 190
+  runs: 190,
+  schedule: 440
 };
 
 /** The most that each section asks for. */
-const MOST = [600, 300, 260, 200];
+const MOST = [600, 300, 260, 440];
 
 const ORDER: readonly Section[] = [
   'steps',
@@ -147,7 +149,10 @@ export class KernelpipePanel extends SidePanel implements IStage {
     );
     this.header.addWidget(new Part(header, props, 'Header'));
     const runs = (): React.JSX.Element => (
-      <History kernelpipe={kernelpipe} trans={trans} commands={commands} />
+      <>
+        <Scheduling {...props} />
+        <History kernelpipe={kernelpipe} trans={trans} commands={commands} />
+      </>
     );
     this._add(trans.__('Steps'), new Part(Steps, props, 'Steps'));
     this._add(
@@ -214,7 +219,7 @@ export class KernelpipePanel extends SidePanel implements IStage {
 
   /** Give the sections room for what they have, until the user arranges them. */
   private _updateSizes(): void {
-    const { session, diagnostics, expanded } = this._model;
+    const { session, diagnostics, expanded, schedules } = this._model;
     const isCollapsed = this.widgets.some(each => each.isHidden);
     if (this._isArranged || isCollapsed) {
       return;
@@ -230,7 +235,7 @@ export class KernelpipePanel extends SidePanel implements IStage {
         : 10 + ROW.step * Math.max(2, steps) + ROW.details * expanded,
       ROW.diagnostic * Math.max(0.6, this._most),
       24 + ROW.field * Math.max(0.7, fields),
-      ROW.runs
+      schedules.isFormShown ? ROW.schedule : ROW.runs
     ].map((size, index) => Math.min(size, MOST[index] ?? size));
     if (sizes.join() !== this._sizes) {
       this._sizes = sizes.join();

@@ -8,6 +8,7 @@ import * as React from 'react';
 
 import type { ILane, IPlannedStep, IStep, IStepRun } from '../api';
 import { Button, Icon } from '../buttons';
+import { flowTexts, isExit, Items } from '../flow';
 import { useNow } from '../hooks';
 import { stateIcon } from '../icons';
 import { hasEnded, stateText } from '../states';
@@ -42,10 +43,15 @@ function verdictText(
       return trans.__('May run');
     case 'found':
       return trans.__('Result found');
+    case 'skipped':
+      return trans.__('Would be skipped');
     default:
       return trans.__('Left out');
   }
 }
+
+/** Settings that are said in words. */
+const FLOW = new Set(['when', 'foreach', 'on_exit']);
 
 /** Return what is worth saying of a step in a run, besides its state. */
 function progressText(
@@ -59,6 +65,9 @@ function progressText(
   }
   if (run.cached) {
     return [trans.__('reused')];
+  }
+  if (state === 'SKIPPED') {
+    return run.reason === null ? [] : [run.reason];
   }
   const hasCells = state === 'RUNNING' && total > 0;
   return [
@@ -107,6 +116,10 @@ function Status(
     );
   }
   const parts = [stateText(trans, run.state), ...progressText(trans, run, now)];
+  if (run.items !== null && run.items.length > 0) {
+    const ended = run.items.filter(each => hasEnded(each.state)).length;
+    parts.push(trans.__('%1 of %2 items', ended, run.items.length));
+  }
   if (model.session?.editedSteps.has(step.name)) {
     parts.push(trans.__('edited since'));
   }
@@ -115,7 +128,12 @@ function Status(
       className={`jp-kernelpipe-PanelStep-status jp-mod-${run.state.toLowerCase()}`}
     >
       <Icon icon={stateIcon(run.state)} />
-      <span className="jp-kernelpipe-PanelStep-words">{parts.join(' · ')}</span>
+      <span
+        className="jp-kernelpipe-PanelStep-words"
+        title={run.reason ?? undefined}
+      >
+        {parts.join(' · ')}
+      </span>
     </span>
   );
 }
@@ -160,11 +178,15 @@ function Failure(
   if (error === null) {
     return null;
   }
+  // A cluster knows no cell; the reason then says what the error means and what to do.
+  const isExplained = error.cell === null && run.reason !== null;
   return (
     <div className="jp-kernelpipe-PanelFailure">
       <p>
         <strong>{error.ename}</strong>
-        {error.evalue !== '' && `: ${error.evalue}`}
+        {isExplained
+          ? `: ${run.reason}`
+          : error.evalue !== '' && `: ${error.evalue}`}
       </p>
       {(error.cell !== null || error.cell_id !== null) && (
         <Button
@@ -187,15 +209,18 @@ function Details(
       ? trans.__('%1 (parameter)', name)
       : trans.__('%1 from %2', name, from)
   );
-  const settings = Object.entries(step.settings).map(
-    ([name, value]) => `${name}: ${settingText(value)}`
-  );
+  const settings = Object.entries(step.settings)
+    .filter(([name]) => !FLOW.has(name))
+    .map(([name, value]) => `${name}: ${settingText(value)}`);
+  const flow = flowTexts(trans, step);
   const reasons = model.planned(step.name)?.reasons ?? [];
   const args = { step: step.name };
   return (
     <div id={id} className="jp-kernelpipe-PanelDetails">
       {run !== null && <Failure {...props} run={run} />}
+      {run?.items && <Items items={run.items} trans={trans} />}
       <dl>
+        <Fact name={trans.__('Runs')} values={flow ? [flow.full] : []} />
         <Fact name={trans.__('Plan')} values={reasons} />
         <Fact name={trans.__('State')} values={stateFacts(trans, run)} />
         <Fact name={trans.__('Inputs')} values={inputs} />
@@ -205,20 +230,22 @@ function Details(
         <Fact name={trans.__('Cells')} values={step.cells.map(String)} />
         <Fact name={trans.__('Settings')} values={settings} />
       </dl>
-      <div className="jp-kernelpipe-PanelDetails-buttons">
-        <CommandButton
-          commands={commands}
-          id={CommandIDs.runFromStep}
-          args={args}
-          label={trans.__('Run from here')}
-        />
-        <CommandButton
-          commands={commands}
-          id={CommandIDs.runStep}
-          args={args}
-          label={trans.__('Run only this')}
-        />
-      </div>
+      {model.kernelpipe.backend === 'local' && (
+        <div className="jp-kernelpipe-PanelDetails-buttons">
+          <CommandButton
+            commands={commands}
+            id={CommandIDs.runFromStep}
+            args={args}
+            label={trans.__('Run from here')}
+          />
+          <CommandButton
+            commands={commands}
+            id={CommandIDs.runStep}
+            args={args}
+            label={trans.__('Run only this')}
+          />
+        </div>
+      )}
     </div>
   );
 }
@@ -229,6 +256,7 @@ export function StepRow(props: IRowProps): React.JSX.Element {
   const { name } = step;
   const id = `${React.useId()}details`;
   const run = model.stepRun(name);
+  const flow = flowTexts(trans, step);
   const isExpanded = model.isExpanded(name);
   const setExpanded = (value: boolean): void => model.setExpanded(name, value);
   const onKeyDown = (event: React.KeyboardEvent): void => {
@@ -240,7 +268,7 @@ export function StepRow(props: IRowProps): React.JSX.Element {
   };
   return (
     <li
-      className="jp-kernelpipe-PanelStep"
+      className={`jp-kernelpipe-PanelStep${isExit(step) ? ' jp-mod-exit' : ''}`}
       data-kernelpipe-step={name}
       data-kernelpipe-state={run?.state}
     >
@@ -257,6 +285,11 @@ export function StepRow(props: IRowProps): React.JSX.Element {
             onKeyDown={onKeyDown}
           >
             <span className="jp-kernelpipe-PanelStep-name">{name}</span>
+            {flow !== null && (
+              <span className="jp-kernelpipe-PanelStep-flow" title={flow.full}>
+                {flow.short}
+              </span>
+            )}
             <Status {...props} run={run} />
           </button>
           <Button
@@ -270,6 +303,9 @@ export function StepRow(props: IRowProps): React.JSX.Element {
             onClick={() => setExpanded(!isExpanded)}
           />
         </div>
+        {run !== null && !hasEnded(run.state) && run.reason !== null && (
+          <p className="jp-kernelpipe-PanelHint">{run.reason}</p>
+        )}
         {isExpanded && <Details {...props} run={run} id={id} />}
       </div>
     </li>

@@ -186,6 +186,22 @@ function otherCommands(context: ICommandContext): ICommand[] {
       execute: () => actions.compileAndDownload()
     },
     {
+      id: CommandIDs.schedule,
+      label: trans.__('Schedule on Kubeflow…'),
+      caption: trans.__(
+        'Let the cluster run this notebook at times or in intervals'
+      ),
+      isEnabled: () =>
+        canCompile() &&
+        model.hasCluster &&
+        (model.session?.analysis?.steps.length ?? 0) > 0,
+      execute: () => {
+        model.schedules.showForm(true);
+        panel.open('runs');
+        panel.focus('runs');
+      }
+    },
+    {
       id: CommandIDs.goToDiagnostic,
       label: trans.__('Go to Pipeline Diagnostic'),
       caption: trans.__('Show the cell and line of a finding'),

@@ -12,7 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
 import type { BackendName } from '../api';
-import { Api } from '../api';
+import { Api } from '../client';
 import { Runs } from '../runs';
 import { NotebookSessions } from '../sessions';
 import { IKernelpipe } from '../tokens';

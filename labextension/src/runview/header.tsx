@@ -10,7 +10,7 @@ import { Pairs, StateLabel } from '../history/row';
 import { Button } from '../buttons';
 import { runArgs } from '../keys';
 import { complain } from '../refusals';
-import { canResume, canStop, hasEnded } from '../states';
+import { canResume, canStop, hasEnded, isKept } from '../states';
 import { progressText, tookText, whenTexts } from '../texts';
 import { CommandIDs } from '../tokens';
 import type { IViewNeeds } from './needs';
@@ -71,11 +71,13 @@ function Actions({ needs, run }: IHeaderProps): React.JSX.Element {
       )}
       {hasEnded(run.state) && (
         <>
-          <Button
-            label={trans.__('Executed notebook')}
-            command={CommandIDs.openRunNotebook}
-            onClick={openExecuted}
-          />
+          {isKept(run) && (
+            <Button
+              label={trans.__('Executed notebook')}
+              command={CommandIDs.openRunNotebook}
+              onClick={openExecuted}
+            />
+          )}
           <a
             className="jp-kernelpipe-Button"
             href={kernelpipe.api.reportUrl(run.folder, run.run_id)}

@@ -40,10 +40,13 @@ export class Notices {
 
   private _onEnded(_: IRuns, run: IRun): void {
     const key = keyText(run);
+    // That a schedule works is no news.
     const isWanted =
       run.state === 'FAILED'
         ? this.wanted !== 'none'
-        : run.state === 'SUCCEEDED' && this.wanted === 'all';
+        : run.state === 'SUCCEEDED' &&
+          this.wanted === 'all' &&
+          !run.cluster?.schedule;
     if (this._told.has(key)) {
       return;
     }

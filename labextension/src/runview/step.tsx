@@ -6,7 +6,9 @@ import * as React from 'react';
 import type { IRunDetail, IStepRun } from '../api';
 import { StateLabel } from '../history/row';
 import { Button } from '../buttons';
+import { Items } from '../flow';
 import { runArgs } from '../keys';
+import { isKept } from '../states';
 import { CommandIDs } from '../tokens';
 import { Failure } from './failure';
 import { Log } from './log';
@@ -51,7 +53,7 @@ function tabsOf({ needs, run, step, isVisible }: IStepProps): ITab[] {
       />
     )
   });
-  if (step.state === 'SUCCEEDED') {
+  if (step.state === 'SUCCEEDED' && isKept(run)) {
     tabs.push({
       id: 'values',
       label: trans.__('Values'),
@@ -72,7 +74,7 @@ export function Step(props: IStepProps): React.JSX.Element {
       <div className="jp-kernelpipe-RunStep-head">
         <h3>{step.name}</h3>
         <StateLabel run={step} trans={trans} />
-        {hasBegun && step.state !== 'RUNNING' && (
+        {hasBegun && step.state !== 'RUNNING' && isKept(run) && (
           <Button
             label={trans.__("Step's notebook")}
             command={CommandIDs.openRunNotebook}
@@ -88,6 +90,7 @@ export function Step(props: IStepProps): React.JSX.Element {
       {step.reason !== null && step.error === null && (
         <p className="jp-kernelpipe-RunStep-reason">{step.reason}</p>
       )}
+      {step.items !== null && <Items items={step.items} trans={trans} />}
       {hasBegun ? (
         <Tabs
           label={trans.__("What step '%1' did", step.name)}

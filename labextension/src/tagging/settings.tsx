@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IStep } from '../api';
+import { isExit, loopText } from '../flow';
 import type { INotebookSession } from '../tokens';
 import { TextField } from './combo';
 import { Choices } from './field';
@@ -19,7 +20,7 @@ interface IProps {
 }
 
 /** Settings whose values are long. */
-const WIDE = new Set(['image', 'when']);
+const WIDE = new Set(['image', 'when', 'foreach']);
 
 /** A setting: the name of its tag, its label, and how its value is written. */
 interface ISetting {
@@ -81,6 +82,12 @@ function settings({ step, trans }: IProps): ISetting[] {
       label: trans.__('Condition'),
       example: 'accuracy > 0.9',
       value: text('when')
+    },
+    {
+      name: 'foreach',
+      label: trans.__('Once for each'),
+      example: 'lr in rates',
+      value: loopText(step)
     }
   ];
 }
@@ -98,6 +105,7 @@ export function StepSettings(props: IProps): JSX.Element {
   // Not said is another answer than on.
   const { cache: isCached } = step.settings;
   const cache = isCached === true ? 'on' : isCached === false ? 'off' : '';
+  const atEnd = isExit(step) ? 'on' : '';
   return (
     <div className="jp-kernelpipe-Settings">
       {settings(props).map(({ name, example, ...shown }) => (
@@ -124,6 +132,25 @@ export function StepSettings(props: IProps): JSX.Element {
         onChoose={async value => {
           if (value !== cache) {
             await save('cache', value);
+          }
+        }}
+      />
+      <Choices
+        id="jp-kernelpipe-on-exit"
+        label={trans.__('Runs')}
+        choices={[
+          { value: '', label: trans.__('In its turn') },
+          {
+            value: 'on',
+            label: trans.__('At the end'),
+            caption: trans.__('When all other steps have ended, however')
+          }
+        ]}
+        current={atEnd}
+        isDisabled={isDisabled}
+        onChoose={async value => {
+          if (value !== atEnd) {
+            await save('on-exit', value);
           }
         }}
       />

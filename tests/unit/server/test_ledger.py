@@ -329,6 +329,7 @@ def test_find__run_of_an_older_version__has_its_steps(tmp_path: Path) -> None:
         "cells_done": 3,
         "cells_total": 3,
         "error": None,
+        "items": None,
     }
     assert not found.is_trusted
 

@@ -241,3 +241,17 @@ def test_settle__failed_step__keeps_its_error() -> None:
 
     assert live.steps["a"].error == error
     assert live.steps["a"].cells == {3: RunState.FAILED}
+
+
+def test_settle__items_of_a_loop__are_taken_whenever_they_change() -> None:
+    """Also while the step runs, whose state stays the same meanwhile."""
+    live = _live()
+    item = {"text": "lr = 0.1", "state": "RUNNING", "is_cached": False}
+    first = live.settle(_run(_step("a", "RUNNING", items=[item])))
+    same = live.settle(_run(_step("a", "RUNNING", items=[item])))
+    later = live.settle(_run(_step("a", "RUNNING", items=[item | {"state": "SUCCEEDED"}])))
+
+    assert StepChanged(step="a") in first
+    assert same == []
+    assert later == [StepChanged(step="a")]
+    assert live.steps["a"].items == [item | {"state": "SUCCEEDED"}]

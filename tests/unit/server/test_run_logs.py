@@ -8,14 +8,13 @@ from kernelpipe.server import run_logs
 from kernelpipe.server.run_logs import read_log
 
 
-def _attempts(folder: Path, *texts: bytes | None) -> list[Path]:
+def _attempts(folder: Path, *texts: bytes | None) -> list[tuple[str, Path]]:
     found = []
     for number, text in enumerate(texts, start=1):
-        directory = folder / f"01-a.{number}"
-        directory.mkdir()
+        path = folder / f"log{number}.txt"
         if text is not None:
-            (directory / "log.txt").write_bytes(text)
-        found.append(directory)
+            path.write_bytes(text)
+        found.append(("" if number == 1 else f"=== attempt {number}\n", path))
     return found
 
 
@@ -24,7 +23,7 @@ def test_read_log__step_goes_on__keeps_half_a_character_back(tmp_path: Path) -> 
     attempts = _attempts(tmp_path, "aä".encode()[:2])
 
     first = read_log(attempts, 0, has_ended=False)
-    (attempts[0] / "log.txt").write_bytes("aäö".encode())
+    attempts[0][1].write_bytes("aäö".encode())
     second = read_log(attempts, 1, has_ended=True)
 
     assert first == {"text": "a", "next_offset": 1, "is_complete": False}
@@ -83,4 +82,4 @@ def test_read_log__nothing_there__is_empty(tmp_path: Path, has_ended: bool) -> N
         "next_offset": 0,
         "is_complete": has_ended,
     }
-    assert read_log([tmp_path], 7, has_ended=has_ended)["text"] == ""
+    assert read_log([("", tmp_path / "log.txt")], 7, has_ended=has_ended)["text"] == ""
