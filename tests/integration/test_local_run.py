@@ -6,6 +6,7 @@ import signal
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import kit
 import local_kit
@@ -43,17 +44,28 @@ def run(
     )
 
 
+_KEPT: Final[set[str]] = set()
+"""Processes that serve all tests of this worker."""
+
+
+@pytest.fixture(autouse=True)
+def _keep_those_of_other_tests() -> None:
+    _KEPT.clear()
+    _KEPT.update(child_processes())
+
+
 def child_processes() -> list[str]:
-    """Return the command lines of this process's children that still run."""
+    """Return the command lines of this process's children that still run and began in the test."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = status.read_text().rpartition(")")[2].split()
             if int(fields[1]) == os.getpid() and fields[0] != "Z":
-                found.append((status.parent / "cmdline").read_text().replace("\0", " "))
+                command = (status.parent / "cmdline").read_text().replace("\0", " ")
+                found.append(f"{status.parent.name} {command}")
         except OSError:
             continue
-    return found
+    return [each for each in found if each not in _KEPT]
 
 
 def test_run__all_steps_succeed__leaves_one_notebook_as_if_run_in_one_go(tmp_path: Path) -> None:

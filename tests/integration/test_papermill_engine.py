@@ -19,6 +19,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
+from kernelpipe import api
 from kernelpipe.backends.papermill_engine import KernelpipeEngine
 from kernelpipe.errors import CompileError, RunError, UsageError
 from kernelpipe.runs import RunStore
@@ -288,6 +289,21 @@ def test_engine__another_value__runs_only_the_steps_that_it_reaches(tmp_path: Pa
     assert _found(tmp_path / "out.ipynb") == []
     runs = RunStore(tmp_path / ".kernelpipe").list_runs()
     assert [run.source for run in runs] == [str(path)] * 3
+
+
+def test_run__notebook_that_papermill_wrote__takes_other_values(tmp_path: Path) -> None:
+    """What is given replaces what papermill has injected, as in papermill; else that stays."""
+    path = kit.write(tmp_path / "in.ipynb", *STEPS)
+    _prepare_before(path)
+
+    runs = [
+        api.run(path, {} if lr is None else {"lr": lr}, home=tmp_path / "home", track=False)
+        for lr in (None, 5)
+    ]
+
+    last = [kit.read(Path(str(run.notebook)))["cells"][7] for run in runs]
+    assert [cell["source"] for cell in last] == [["total = sum(data) * lr\n", "total"]] * 2
+    assert [cell["outputs"][0]["data"]["text/plain"] for cell in last] == ["21", "15"]
 
 
 def test_engine__steps_side_by_side__outputs_of_others_are_kept(tmp_path: Path) -> None:
