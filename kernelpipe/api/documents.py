@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernelpipe.errors import CompileError, KernelpipeError
 from kernelpipe.model.diagnostic import Diagnostic
-from kernelpipe.model.run import parts_of
+from kernelpipe.model.run import items_of
 
 if TYPE_CHECKING:
     from kernelpipe.model.pipeline import Edge, Pipeline, Step
@@ -177,10 +177,7 @@ def _step_run_document(step: "StepRun") -> JsonObject:
         "engine": facts.get("engine"),
         "notebook": step.notebook,
         "error": None if error is None else step_error_document(error),
-        "items": [
-            {"text": item["text"]} | _step_run_document(part)
-            for item, part in zip(facts["items"], parts_of(step), strict=True)
-        ]
+        "items": [{"text": text} | _step_run_document(part) for text, part in items_of(step)]
         if "items" in facts
         else None,
         "cells": facts.get("cells"),

@@ -13,6 +13,7 @@ from kernelpipe.model.run import (
     RunState,
     StepFacts,
     StepRun,
+    items_of,
     parts_of,
 )
 from kernelpipe.runs.wording import counted, duration, items_summary, number, size, table
@@ -118,9 +119,8 @@ def describe_items(run: Run) -> str:
     """Return a line per item of the steps that run once per item, "" if there are none."""
     rows = []
     for step in run.steps:
-        facts: StepFacts = json.loads(step.facts)
-        for item, part in zip(facts.get("items", ()), parts_of(step), strict=False):
-            rows.append((part.name, item["text"], *_step_row(part)[1:]))
+        for text, part in items_of(step):
+            rows.append((part.name, text, *_step_row(part)[1:]))
     return "\n".join(["items:", *table(_without_empty_columns(rows))]) if rows else ""
 
 

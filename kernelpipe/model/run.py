@@ -1,7 +1,7 @@
 """What came back from running a pipeline."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import NotRequired, TypedDict
 
@@ -191,6 +191,29 @@ def parts_of(step: StepRun) -> tuple[StepRun, ...]:
         )
         for number, item in enumerate(facts["items"])
     )
+
+
+def items_of(step: StepRun) -> tuple[tuple[str, StepRun], ...]:
+    """Return (what the loop's variable was, the item) of each item of a loop's step, else ()."""
+    facts: StepFacts = json.loads(step.facts)
+    texts = [item["text"] for item in facts.get("items", ())]
+    return tuple(zip(texts, parts_of(step), strict=True)) if texts else ()
+
+
+def item_facts(text: str, item: StepRun) -> ItemFacts:
+    """Return what is recorded about an item, from which :func:`parts_of` makes it again."""
+    facts = ItemFacts(
+        text=text,
+        state=item.state.value,
+        reason=item.reason,
+        is_cached=item.is_cached,
+        duration_s=item.duration_s,
+        notebook=item.notebook,
+        facts=json.loads(item.facts),
+    )
+    if item.error is not None:
+        facts["error"] = asdict(item.error)
+    return facts
 
 
 def item_name(step: StepName, number: int) -> StepName:

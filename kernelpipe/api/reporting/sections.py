@@ -9,7 +9,7 @@ from kernelpipe.api.reporting.graph import Node, draw_graph
 from kernelpipe.api.reporting.markup import Html, join, table, tag
 from kernelpipe.api.reporting.timeline import Span, draw_timeline
 from kernelpipe.model.location import Location
-from kernelpipe.model.run import Run, RunState, StepFacts, StepRun, parts_of
+from kernelpipe.model.run import Run, RunState, StepFacts, StepRun, items_of, parts_of
 from kernelpipe.runs.comparing import MetricChange, files_read, shown_path
 from kernelpipe.runs.wording import duration, number, size
 
@@ -112,10 +112,9 @@ def steps(content: ReportContent) -> Html:
     for step in content.run.steps:
         place = anchor(content.run, step)
         rows.append(_step_row(step, place, after.get(step.name, ())))
-        items = json.loads(step.facts).get("items", ())
-        for item, part in zip(items, parts_of(step), strict=False):
+        for text, part in items_of(step):
             row = _step_row(part, place, ())
-            rows.append((f"{part.name}: {item['text']}", *row[1:]))
+            rows.append((f"{part.name}: {text}", *row[1:]))
     titles = ("step", "state", "result", "wall time", "CPU", "peak memory", "attempts", "after")
     return table((*titles, "remark"), rows, caption="Steps in pipeline order")
 

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 from kernelpipe.backends.local.endings import count_cells
 from kernelpipe.compiler import Task
-from kernelpipe.model.run import UNFINISHED, ItemFacts, RunState, StepFacts, StepRun
+from kernelpipe.model.run import UNFINISHED, RunState, StepFacts, StepRun, item_facts
 
 
 class LoopRecord:
@@ -121,7 +120,7 @@ class LoopRecord:
         facts = StepFacts(
             cell_count=count_cells(self._loop),
             items=[
-                _item_facts(text, item) for text, item in zip(self._texts, self._items, strict=True)
+                item_facts(text, item) for text, item in zip(self._texts, self._items, strict=True)
             ],
         )
         begun = [each["started_s"] for each in known if "started_s" in each]
@@ -151,21 +150,6 @@ class LoopRecord:
 def _facts(step: StepRun) -> StepFacts:
     found: StepFacts = json.loads(step.facts)
     return found
-
-
-def _item_facts(text: str, item: StepRun) -> ItemFacts:
-    facts = ItemFacts(
-        text=text,
-        state=item.state.value,
-        reason=item.reason,
-        is_cached=item.is_cached,
-        duration_s=item.duration_s,
-        notebook=item.notebook,
-        facts=_facts(item),
-    )
-    if item.error is not None:
-        facts["error"] = asdict(item.error)
-    return facts
 
 
 def _distinct(states: Iterable[list[str | None]]) -> list[list[str | None]]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from kernelpipe.backends.kfp.cluster.answers import RemoteTask
 from kernelpipe.model.names import StepName
-from kernelpipe.model.run import UNFINISHED, ItemFacts, RunState, StepFacts, StepRun
+from kernelpipe.model.run import UNFINISHED, RunState, StepFacts, StepRun, item_facts
 
 _ITERATION: Final = re.compile(r"iteration-iterations\((\d+):.*\)")
 _LOOP_DRIVER: Final = "iteration-driver"
@@ -101,7 +101,7 @@ def merged_items(
     # An empty list is one item to the cluster, which does nothing.
     told = listed or list(items.values())
     state = _state(told, is_over=is_over)
-    facts = StepFacts(items=[_item_facts(*each) for each in zip(labels, listed, strict=True)])
+    facts = StepFacts(items=[item_facts(*each) for each in zip(labels, listed, strict=True)])
     starts = [json.loads(item.facts).get("started_s") for item in told]
     begun = [each for each in starts if each is not None]
     if begun:
@@ -155,26 +155,6 @@ def _duration_s(items: Sequence[StepRun]) -> float | None:
     if not known:
         return None
     return float(max(start + took for start, took in known) - min(start for start, _ in known))
-
-
-def _item_facts(text: str, item: StepRun) -> ItemFacts:
-    facts = ItemFacts(
-        text=text,
-        state=item.state.value,
-        reason=item.reason,
-        is_cached=item.is_cached,
-        duration_s=item.duration_s,
-        notebook=None,
-        facts=json.loads(item.facts),
-    )
-    if item.error is not None:
-        facts["error"] = {
-            "cell_index": item.error.cell_index,
-            "line": item.error.line,
-            "ename": item.error.ename,
-            "evalue": item.error.evalue,
-        }
-    return facts
 
 
 def each_of(merged: StepRun, names: Sequence[StepName]) -> list[StepRun]:
