@@ -1,6 +1,7 @@
 """What came back from running a pipeline."""
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import NotRequired, TypedDict
@@ -214,6 +215,24 @@ def item_facts(text: str, item: StepRun) -> ItemFacts:
     if item.error is not None:
         facts["error"] = asdict(item.error)
     return facts
+
+
+def ending_of(states: Collection[RunState]) -> RunState:
+    """Return how a loop's step has ended, given how its items have."""
+    for state in (RunState.FAILED, RunState.CANCELED):
+        if state in states:
+            return state
+    if RunState.SKIPPED in states:  # the run was stopped before it was their turn
+        return RunState.SKIPPED if set(states) == {RunState.SKIPPED} else RunState.CANCELED
+    return RunState.SUCCEEDED
+
+
+def failure_of(items: Sequence[StepRun], texts: Sequence[str]) -> str:
+    """Return why a loop's step failed: the first of its items that did, and how many more."""
+    failed = [number for number, item in enumerate(items) if item.state is RunState.FAILED]
+    number, more = failed[0], len(failed) - 1
+    others = f" (and {more} more item{'s' if more > 1 else ''})" if more else ""
+    return f"item {number} ({texts[number]}): {items[number].reason or 'it failed'}{others}"
 
 
 def item_name(step: StepName, number: int) -> StepName:

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 
 from kernelpipe.backends.local.endings import count_cells
 from kernelpipe.compiler import Task
-from kernelpipe.model.run import UNFINISHED, RunState, StepFacts, StepRun, item_facts
+from kernelpipe.model.run import (
+    UNFINISHED,
+    RunState,
+    StepFacts,
+    StepRun,
+    ending_of,
+    failure_of,
+    item_facts,
+)
 
 
 class LoopRecord:
@@ -83,27 +91,19 @@ class LoopRecord:
         states = {item.state for item in self._items}
         if not self.is_over:
             return RunState.RUNNING
-        for state in (RunState.FAILED, RunState.CANCELED):
-            if state in states:
-                return state
-        if RunState.SKIPPED in states:  # the run was stopped before it was their turn
-            return RunState.SKIPPED if states == {RunState.SKIPPED} else RunState.CANCELED
-        return RunState.SUCCEEDED
+        return ending_of(states)
 
     def _reason(self) -> str | None:
         """Return which item is to blame, and how many share its fate."""
         state = self._state()
         if state in {RunState.RUNNING, RunState.SUCCEEDED}:
             return None
-        blamed = [(n, item) for n, item in enumerate(self._items) if item.state is state] or [
-            (n, item) for n, item in enumerate(self._items) if item.state is RunState.SKIPPED
+        if state is RunState.FAILED:
+            return failure_of(self._items, self._texts)
+        blamed = [item for item in self._items if item.state is state] or [
+            item for item in self._items if item.state is RunState.SKIPPED
         ]
-        number, first = blamed[0]
-        if state is not RunState.FAILED:
-            return first.reason
-        more = len(blamed) - 1
-        others = f" (and {more} more item{'s' if more > 1 else ''})" if more else ""
-        return f"item {number} ({self._texts[number]}): {first.reason or 'it failed'}{others}"
+        return blamed[0].reason
 
     def _duration_s(self) -> float:
         """Return the time from the first start to the last end."""

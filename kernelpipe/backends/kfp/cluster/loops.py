@@ -13,7 +13,15 @@ from typing import Final
 
 from kernelpipe.backends.kfp.cluster.answers import RemoteTask
 from kernelpipe.model.names import StepName
-from kernelpipe.model.run import UNFINISHED, RunState, StepFacts, StepRun, item_facts
+from kernelpipe.model.run import (
+    UNFINISHED,
+    RunState,
+    StepFacts,
+    StepRun,
+    ending_of,
+    failure_of,
+    item_facts,
+)
 
 _ITERATION: Final = re.compile(r"iteration-iterations\((\d+):.*\)")
 _LOOP_DRIVER: Final = "iteration-driver"
@@ -121,12 +129,7 @@ def _state(items: Sequence[StepRun], *, is_over: bool) -> RunState:
     states = {item.state for item in items}
     if not is_over:
         return RunState.RUNNING if states - {RunState.PENDING} else RunState.PENDING
-    for state in (RunState.FAILED, RunState.CANCELED):
-        if state in states:
-            return state
-    if RunState.SKIPPED in states:
-        return RunState.SKIPPED if states == {RunState.SKIPPED} else RunState.CANCELED
-    return RunState.SUCCEEDED
+    return ending_of(states)
 
 
 def _reason(state: RunState, items: Sequence[StepRun], labels: Sequence[str]) -> str | None:
@@ -139,9 +142,7 @@ def _reason(state: RunState, items: Sequence[StepRun], labels: Sequence[str]) ->
     number, first = blamed[0]
     if state is not RunState.FAILED or number >= len(labels):
         return first.reason
-    more = len(blamed) - 1
-    others = f" (and {more} more item{'s' if more > 1 else ''})" if more else ""
-    return f"item {number} ({labels[number]}): {first.reason or 'it failed'}{others}"
+    return failure_of(items, labels)
 
 
 def _duration_s(items: Sequence[StepRun]) -> float | None:
