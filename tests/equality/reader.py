@@ -68,6 +68,14 @@ def split_file(
         yield f"{path.stem}:{title.strip()}", keys, kit.notebook(*map(_cell, cells))
 
 
+def read_notebook(path: Path) -> dict[str, Any]:
+    """Return the notebook in ``path``: its cells alone, in the same format."""
+    head, *cells = _CELL.split(path.read_text(encoding="utf-8"))
+    if head.strip():
+        raise ValueError(f"{path}: code before its first cell: {head.strip()!r}")
+    return kit.notebook(*map(_cell, cells))
+
+
 def _read_file(path: Path) -> Iterator[Case]:
     for name, keys, notebook in split_file(path, KEYS):
         yield Case(
