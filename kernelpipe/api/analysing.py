@@ -10,7 +10,7 @@ from pathlib import PurePath
 from kernelpipe.analysis import build_pipeline
 from kernelpipe.api.documents import (
     JsonObject,
-    diagnostic_document,
+    editor_diagnostic,
     graph_document,
     settings_document,
 )
@@ -93,9 +93,10 @@ class _Shown:
         return [self._document(each) for each in found]
 
     def _document(self, diagnostic: Diagnostic) -> JsonObject:
-        index = diagnostic.location.cell_index
-        cell_id = None if index is None else self.ids[index]
-        return diagnostic_document(diagnostic) | {"path": self.path, "cell_id": cell_id}
+        return editor_diagnostic(diagnostic.shown_as(self.path), self._id_at)
+
+    def _id_at(self, place: Location) -> str | None:
+        return None if place.cell_index is None else self.ids[place.cell_index]
 
 
 def _parameters(pipeline: Pipeline) -> list[JsonObject]:

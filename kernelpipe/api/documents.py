@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from kernelpipe.errors import CompileError, KernelpipeError
 from kernelpipe.model.diagnostic import Diagnostic
+from kernelpipe.model.location import Location
 from kernelpipe.model.run import items_of
 
 if TYPE_CHECKING:
@@ -44,16 +45,44 @@ def _strict(value: object) -> object:
 
 def diagnostic_document(diagnostic: Diagnostic) -> JsonObject:
     """Return a finding; ``cell`` is zero-based over all cells, ``line`` one-based."""
-    place = diagnostic.location
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity.value,
         "message": diagnostic.message,
+        **_place_document(diagnostic.location),
+        "hint": diagnostic.hint,
+        "related": [_related_document(place, text) for place, text in diagnostic.related],
+    }
+
+
+def _related_document(place: Location, text: str) -> JsonObject:
+    return _place_document(place) | {"text": text}
+
+
+def _place_document(place: Location) -> JsonObject:
+    return {
         "path": place.path,
         "cell": place.cell_index,
         "line": place.line,
         "column": place.column,
-        "hint": diagnostic.hint,
+    }
+
+
+def editor_diagnostic(
+    diagnostic: Diagnostic, id_of: Callable[[Location], str | None]
+) -> JsonObject:
+    """Return a finding for an editor, which finds cells by their ids.
+
+    Args:
+        diagnostic: The finding.
+        id_of: Tells the id of the cell at a place, None if it has none.
+    """
+    return diagnostic_document(diagnostic) | {
+        "cell_id": id_of(diagnostic.location),
+        "related": [
+            _related_document(place, text) | {"cell_id": id_of(place)}
+            for place, text in diagnostic.related
+        ],
     }
 
 

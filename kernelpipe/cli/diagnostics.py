@@ -29,11 +29,12 @@ class DiagnosticPrinter:
             self._stream.write(f"{summary}\n")
 
     def print_one(self, diagnostic: Diagnostic) -> None:
-        """Write one finding."""
-        first, _, hint = str(diagnostic).partition("\n  hint: ")
-        lines = [first, *self._excerpt(diagnostic.location)]
-        if hint:
-            lines.append(f"  hint: {hint}")
+        """Write one finding, its related places with their lines, and the hint."""
+        lines = [diagnostic.headline, *self._excerpt(diagnostic.location)]
+        for place, text in diagnostic.related:
+            lines += [f"  see {place.inside}: {text}", *self._excerpt(place)]
+        if diagnostic.hint:
+            lines.append(f"  hint: {diagnostic.hint}")
         self._stream.write("\n".join(lines) + "\n")
 
     def _excerpt(self, place: Location) -> list[str]:

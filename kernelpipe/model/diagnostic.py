@@ -1,6 +1,6 @@
 """What the checks say about a notebook."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from kernelpipe.model.location import Location
@@ -19,7 +19,8 @@ class Diagnostic:
     """One finding about a notebook.
 
     ``code`` is stable: KP1xx tags and reading, KP2xx data flow, KP3xx graph, KP4xx backend,
-    KP5xx run. The first line of ``message`` stands alone; ``hint`` says what to do.
+    KP5xx run. The first line of ``message`` stands alone; ``hint`` says what to do; ``related``
+    are other places of the notebook that the finding is about, and what stands there.
     """
 
     code: str
@@ -27,10 +28,27 @@ class Diagnostic:
     message: str
     location: Location
     hint: str | None = None
+    related: tuple[tuple[Location, str], ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """Return place, severity, code and message."""
+        return f"{self.location}: {self.severity.value}[{self.code}]: {self.message}"
+
+    def shown_as(self, path: str) -> "Diagnostic":
+        """Return the finding as one about the notebook that users know as ``path``."""
+        return replace(
+            self,
+            location=replace(self.location, path=path),
+            related=tuple((replace(place, path=path), text) for place, text in self.related),
+        )
 
     def __str__(self) -> str:
-        text = f"{self.location}: {self.severity.value}[{self.code}]: {self.message}"
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        lines = [self.headline]
+        lines += [f"  see {place.inside}: {text}" for place, text in self.related]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
 
 
 def in_notebook_order(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:

@@ -17,10 +17,12 @@ class Location:
     line: int | None = None
     column: int | None = None
 
+    @property
+    def inside(self) -> str:
+        """Tell the place within the notebook ("cell 3, line 2"); empty for the whole of it."""
+        if self.cell_index is None:
+            return ""
+        return f"cell {self.cell_index}" + (f", line {self.line}" if self.line is not None else "")
+
     def __str__(self) -> str:
-        text = self.path
-        if self.cell_index is not None:
-            text += f" cell {self.cell_index}"
-        if self.line is not None:
-            text += f", line {self.line}"
-        return text
+        return f"{self.path} {self.inside}" if self.inside else self.path

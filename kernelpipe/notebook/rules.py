@@ -1,5 +1,6 @@
 """The findings of reading notebooks and their tags, KP1xx: what each means and why."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernelpipe.model.diagnostic import Diagnostic, Severity
@@ -21,7 +22,13 @@ class Rule:
     bad: str
     good: str
 
-    def at(self, location: Location, message: str, hint: str | None = None) -> Diagnostic:
+    def at(
+        self,
+        location: Location,
+        message: str,
+        hint: str | None = None,
+        related: Iterable[tuple[Location, str]] = (),
+    ) -> Diagnostic:
         """Return a diagnostic of this rule."""
         return Diagnostic(
             code=self.code,
@@ -29,6 +36,7 @@ class Rule:
             message=message,
             location=location,
             hint=hint,
+            related=tuple(related),
         )
 
 

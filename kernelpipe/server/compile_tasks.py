@@ -4,13 +4,11 @@ import importlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kernelpipe.api.documents import JsonObject
 from kernelpipe.errors import CompileError, NotebookReadError, UsageError
-from kernelpipe.model.diagnostic import Diagnostic
 
 Request = Mapping[str, Any]
 
@@ -64,12 +62,8 @@ def named(shown: str) -> Iterator[None]:
         raise NotebookReadError(error.reason, path=shown, hint=error.hint) from error
     except CompileError as error:
         raise CompileError(
-            diagnostics=tuple(_named(each, shown) for each in error.diagnostics)
+            diagnostics=tuple(each.shown_as(shown) for each in error.diagnostics)
         ) from error
-
-
-def _named(diagnostic: Diagnostic, shown: str) -> Diagnostic:
-    return replace(diagnostic, location=replace(diagnostic.location, path=shown))
 
 
 def _refuse_foreign(target: Path) -> None:

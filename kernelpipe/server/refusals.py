@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from kernelpipe.api.documents import JsonObject, diagnostic_document, error_document
+from kernelpipe.api.documents import JsonObject, editor_diagnostic, error_document
 from kernelpipe.errors import (
     BackendError,
     CompileError,
@@ -34,9 +34,7 @@ def refusal(error: BaseException) -> tuple[int, JsonObject]:
 
 
 def _diagnostics(error: CompileError) -> list[JsonObject]:
-    return [
-        diagnostic_document(each) | {"cell_id": each.location.cell_id} for each in error.diagnostics
-    ]
+    return [editor_diagnostic(each, lambda place: place.cell_id) for each in error.diagnostics]
 
 
 def plain_refusal(status: int, message: str | None) -> JsonObject:

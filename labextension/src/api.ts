@@ -20,18 +20,28 @@ export type Role =
 /** Where a pipeline can run. */
 export type BackendName = 'local' | 'kfp';
 
-/** A finding about a notebook; `cell` is zero-based over all cells, `line` one-based. */
-export interface IDiagnostic {
-  code: string;
-  severity: 'error' | 'warning' | 'info';
-  message: string;
+/** A place in a notebook; `cell` is zero-based over all cells, `line` one-based. */
+export interface IPlace {
   path: string;
   cell: number | null;
   cell_id: string | null;
   line: number | null;
   /** Zero-based. */
   column: number | null;
+}
+
+/** Another place that a finding is about, and what stands there. */
+export interface IRelated extends IPlace {
+  text: string;
+}
+
+/** A finding about a notebook. */
+export interface IDiagnostic extends IPlace {
+  code: string;
+  severity: 'error' | 'warning' | 'info';
+  message: string;
   hint: string | null;
+  related: IRelated[];
 }
 
 /** A value that can be set before a run. */

@@ -5,7 +5,7 @@ import { PathExt, Time } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { PartialJSONValue } from '@lumino/coreutils';
 
-import type { IDiagnostic, IRun, State } from './api';
+import type { IDiagnostic, IPlace, IRun, State } from './api';
 import { hasEnded } from './states';
 
 /** The longest text of a value in a list. */
@@ -118,4 +118,17 @@ export function severityText(
     case 'info':
       return trans.__('Note');
   }
+}
+
+/** Return where a finding is. */
+export function placeText(
+  trans: TranslationBundle,
+  { cell, line }: IPlace
+): string {
+  if (cell === null) {
+    return trans.__('whole notebook');
+  }
+  return line === null
+    ? trans.__('cell %1', cell)
+    : trans.__('cell %1, line %2', cell, line);
 }

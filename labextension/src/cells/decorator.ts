@@ -17,7 +17,7 @@ import type {
 import { ApiError } from '../api';
 import { keyText } from '../keys';
 import { hasEnded } from '../states';
-import { severityText } from '../texts';
+import { placeText, severityText } from '../texts';
 import type { IKernelpipe, INotebookSession, IRuns } from '../tokens';
 import type { Sources } from './baseline';
 import { placeKey, sourcesOf } from './baseline';
@@ -280,7 +280,18 @@ export class CellDecorator implements IDisposable {
       if (cell_id !== null && line !== null) {
         const title = `${severityText(this._trans, diagnostic)} ${code}`;
         const { message, hint } = diagnostic;
-        add(cell_id, { line, column, severity, title, message, hint });
+        const related = diagnostic.related.map(
+          each => `${placeText(this._trans, each)}: ${each.text}`
+        );
+        add(cell_id, {
+          line,
+          column,
+          severity,
+          title,
+          message,
+          hint,
+          related
+        });
       }
     }
     for (const { id, error } of failed) {
@@ -291,7 +302,8 @@ export class CellDecorator implements IDisposable {
           severity: 'error',
           title: this._trans.__('Failed in the last run'),
           message: errorText(error),
-          hint: null
+          hint: null,
+          related: []
         });
       }
     }

@@ -27,6 +27,8 @@ export interface IFinding {
   title: string;
   message: string;
   hint: string | null;
+  /** What stands at other places, with these. */
+  related: string[];
 }
 
 interface IShown {
@@ -208,12 +210,13 @@ function domOf(findings: IFinding[]): HTMLElement {
   const dom = document.createElement('div');
   dom.className = 'jp-kernelpipe-Findings';
   dom.setAttribute('role', 'tooltip');
-  for (const { severity, title, message, hint } of findings) {
+  for (const { severity, title, message, hint, related } of findings) {
     const row = document.createElement('div');
     row.className = `jp-kernelpipe-Findings-row jp-kernelpipe-mod-${severity}`;
     for (const [name, text] of [
       ['title', title],
       ['message', message],
+      ...related.map(text => ['related', text] as const),
       ['hint', hint]
     ] as const) {
       if (text) {

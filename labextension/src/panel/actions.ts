@@ -5,7 +5,13 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import type { ICompiled, IDiagnostic, IRunRequest, IStepRun } from '../api';
+import type {
+  ICompiled,
+  IDiagnostic,
+  IPlace,
+  IRunRequest,
+  IStepRun
+} from '../api';
 import { ApiError, UNREACHED } from '../api';
 import { download } from '../downloads';
 import { asApiError, complain, reasonText } from '../refusals';
@@ -136,10 +142,15 @@ export class Actions {
 
   /** Lead to the place that a finding is about. */
   async goTo(diagnostic: IDiagnostic): Promise<void> {
-    const { cell_id: id, cell: index, line, column } = diagnostic;
     this._model.place = this._model.diagnostics.findIndex(
       each => JSON.stringify(each) === JSON.stringify(diagnostic)
     );
+    await this.goToPlace(diagnostic);
+  }
+
+  /** Lead to a place in the notebook. */
+  async goToPlace(place: IPlace): Promise<void> {
+    const { cell_id: id, cell: index, line, column } = place;
     await this._model.session?.reveal({ id, index }, line, column);
   }
 

@@ -2,13 +2,12 @@
  * The section with the findings about the notebook; each leads to its place.
  */
 import { infoIcon } from '@jupyterlab/ui-components';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IDiagnostic } from '../api';
 import { Icon } from '../buttons';
 import { stateIcon, warningIcon } from '../icons';
-import { severityText } from '../texts';
+import { placeText, severityText } from '../texts';
 import type { ISectionProps } from './parts';
 import { Empty } from './parts';
 
@@ -18,17 +17,29 @@ const ICONS = {
   info: infoIcon
 };
 
-/** Return where a finding is. */
-function placeText(
-  trans: TranslationBundle,
-  { cell, line }: IDiagnostic
-): string {
-  if (cell === null) {
-    return trans.__('whole notebook');
-  }
-  return line === null
-    ? trans.__('cell %1', cell)
-    : trans.__('cell %1, line %2', cell, line);
+/** The other places that a finding is about; each leads there. */
+function Related(
+  props: ISectionProps & { diagnostic: IDiagnostic }
+): React.JSX.Element {
+  const { actions, trans, diagnostic } = props;
+  return (
+    <ul
+      className="jp-kernelpipe-PanelRelated"
+      aria-label={trans.__('Related places')}
+    >
+      {diagnostic.related.map(each => (
+        <li key={JSON.stringify(each)}>
+          <button
+            type="button"
+            className="jp-kernelpipe-PanelRelated-place"
+            onClick={() => void actions.goToPlace(each)}
+          >
+            <span>{`${placeText(trans, each)}: ${each.text}`}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** The findings. */
@@ -71,6 +82,7 @@ export function Diagnostics(props: ISectionProps): React.JSX.Element {
               )}
             </span>
           </button>
+          {each.related.length > 0 && <Related {...props} diagnostic={each} />}
         </li>
       ))}
     </ul>

@@ -1,6 +1,7 @@
 """Tests of showing findings."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import kit
@@ -39,6 +40,29 @@ def test_print_all__column_known__marks_the_name(tmp_path: Path) -> None:
         f"{path} cell 1, line 2: error[KP203]: {MESSAGE}",
         "     2 | \tfit(X_train)",
         "       | \t    ^^^^^^^",
+        "  hint: did you mean 'x_train'?",
+        "1 error",
+        "",
+    ]
+
+
+def test_print_all__related_places__are_shown_with_their_lines(tmp_path: Path) -> None:
+    """Each place says what stands there, and shows it; the hint comes last."""
+    path = kit.write(tmp_path / "nb.ipynb", kit.code("X = a = 1", "step:s"), kit.code("fit(X)"))
+    related = (
+        (Location(path=str(path), cell_index=0, line=1, column=0), "'X' is made here"),
+        (Location(path=str(path), cell_index=0), "in the first cell"),
+    )
+    finding = replace(_finding(path, cell_index=1, line=1, column=4), related=related)
+
+    assert _show(finding) == [
+        f"{path} cell 1, line 1: error[KP203]: {MESSAGE}",
+        "     1 | fit(X)",
+        "       |     ^",
+        "  see cell 0, line 1: 'X' is made here",
+        "     1 | X = a = 1",
+        "       | ^",
+        "  see cell 0: in the first cell",
         "  hint: did you mean 'x_train'?",
         "1 error",
         "",
@@ -94,4 +118,16 @@ def test_github_annotation__error__is_a_workflow_command() -> None:
         "::error file=a%2Cb%3Ac%25.ipynb,title=kernelpipe KP203::"
         "cell 3, line 2: error[KP203]: step 'train' reads 'X_train', which no earlier step defines"
         "%0A  hint: did you mean 'x_train'?"
+    )
+
+
+def test_github_annotation__related_places__are_in_the_message() -> None:
+    """Between what is wrong and the hint."""
+    related = ((Location(path="nb.ipynb", cell_index=0, line=5), "'x_train' is made here"),)
+    finding = replace(_finding("nb.ipynb", cell_index=3, line=2), related=related)
+
+    assert github_annotation(finding) == (
+        "::error file=nb.ipynb,title=kernelpipe KP203::"
+        "cell 3, line 2: error[KP203]: step 'train' reads 'X_train', which no earlier step defines"
+        "%0A  see cell 0, line 5: 'x_train' is made here%0A  hint: did you mean 'x_train'?"
     )

@@ -21,6 +21,12 @@ FOUND = Diagnostic(
     message="step 'b' reads 'x'",
     location=Location(path="a.ipynb", cell_index=2, cell_id="c2", line=1, column=0),
     hint="define it",
+    related=(
+        (
+            Location(path="a.ipynb", cell_index=4, cell_id="c4", line=3, column=2),
+            "it is defined here",
+        ),
+    ),
 )
 
 
@@ -58,6 +64,16 @@ def test_refusal__compile_error__carries_diagnostics_with_cell_ids() -> None:
             "line": 1,
             "column": 0,
             "hint": "define it",
+            "related": [
+                {
+                    "path": "a.ipynb",
+                    "cell": 4,
+                    "cell_id": "c4",
+                    "line": 3,
+                    "column": 2,
+                    "text": "it is defined here",
+                }
+            ],
         }
     ]
 
