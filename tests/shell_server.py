@@ -90,8 +90,11 @@ class Stream(io.TextIOBase):
         return len(text)
 
 
-def make_shell(recorder: Recorder) -> Any:
-    """Return a new IPython shell, installed as ``__main__``, that tells ``recorder`` everything."""
+def make_shell(recorder: Recorder, names: JSON | None = None) -> Any:
+    """Return a new IPython shell, installed as ``__main__``, that tells ``recorder`` everything.
+
+    Its namespace is ``names``, or a new one.
+    """
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.history import HistoryManager
@@ -137,7 +140,7 @@ def make_shell(recorder: Recorder) -> Any:
     HistoryManager.enabled = False
     InteractiveShell.display_pub_class = Publisher
     InteractiveShell.displayhook_class = Hook
-    shell = InteractiveShell.instance(colors="nocolor")
+    shell = InteractiveShell.instance(colors="nocolor", user_ns=names)
     shell.system = shell.system_piped
     shell.enable_gui = lambda _gui=None: None
     shell.user_ns["get_ipython"] = shell.get_ipython
@@ -176,6 +179,37 @@ def run_cells(cells: list[JSON], directory: str) -> list[list[JSON]]:
     return results
 
 
+def run_traced(cells: list[JSON], directory: str) -> list[JSON]:
+    """Run ``cells`` in a new shell in ``directory``; return what ``tracer.engine`` saw of each."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from tracer.engine import trace_cells
+
+    sys.path.pop(0)
+    os.chdir(directory)
+    sys.path.insert(0, "")
+    recorder = Recorder()
+    sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
+    return trace_cells(cells, lambda names: make_shell(recorder, names))
+
+
+def run_hiding(cells: list[JSON], directory: str) -> list[list[JSON]]:
+    """Run ``cells`` as ``run_cells`` does, but hide what ``metadata.reads`` of a cell lacks."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from tracer.engine import hide_unread
+
+    sys.path.pop(0)
+    os.chdir(directory)
+    sys.path.insert(0, "")
+    recorder = Recorder()
+    sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
+    results = []
+    reads = [cell["metadata"]["reads"] for cell in cells]
+    for _ in hide_unread(cells, reads, lambda names: make_shell(recorder, names)):
+        results.append(recorder.outputs)
+        recorder.outputs = []
+    return results
+
+
 def run_in_runtime(cells: list[JSON], directory: str) -> list[list[JSON]]:
     """Run ``cells`` in ``directory`` as a pod without a kernel does."""
     root = str(Path(__file__).parent.parent)
@@ -190,7 +224,12 @@ def run_in_runtime(cells: list[JSON], directory: str) -> list[list[JSON]]:
     return [cell["outputs"] for cell in executed["cells"] if cell["execution_count"] is not None]
 
 
-ENGINES = {"shell": run_cells, "runtime": run_in_runtime}
+ENGINES = {
+    "shell": run_cells,
+    "runtime": run_in_runtime,
+    "traced": run_traced,
+    "hiding": run_hiding,
+}
 
 
 def _in_child(request: JSON) -> int:
