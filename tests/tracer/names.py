@@ -1,6 +1,7 @@
 """The namespace of a traced notebook: a dict that sees each name that is read, bound or deleted."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,12 +114,14 @@ class Names(dict[str, Any]):
         return value
 
     def __contains__(self, name: object) -> bool:
-        self.note_read(name)
+        if self._is_asked_by_notebook():
+            self.note_read(name)
         return dict.__contains__(self, name)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a value, as dict does."""
-        self.note_read(name)
+        if self._is_asked_by_notebook():
+            self.note_read(name)
         return dict.get(self, name, default)
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -144,13 +147,19 @@ class Names(dict[str, Any]):
         return self[name]
 
     def update(self, *given: Any, **named: Any) -> None:
-        """Bind many names, as dict does."""
+        """Bind many names, as dict does; ``%timeit`` puts back all as they are."""
+        is_notebook = self._is_asked_by_notebook()
         for name, value in dict(*given, **named).items():
-            self[name] = value
+            if is_notebook or dict.get(self, name, _MISSING) is not value:
+                self[name] = value
 
     def __ior__(self, other: Any) -> "Names":  # type: ignore[override,misc]  # as dict does
         self.update(other)
         return self
+
+    def _is_asked_by_notebook(self) -> bool:
+        """Tell whether the caller of the method that asks is code of the notebook."""
+        return sys._getframe(2).f_globals is self
 
     def note_reads(self, names: Iterable[str]) -> None:
         """Record that the running code has read ``names``."""
