@@ -3,7 +3,6 @@
 from kernelpipe.analysis.expressions import constant_text, library_attribute, tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
-    ATOMS,
     NOTHING,
     Kind,
     Obj,
@@ -40,13 +39,13 @@ class Calls(LibraryCalls, OwnCalls):
 
     def use(self, value: Value) -> None:
         """Account for functions and classes that can be reached from ``value``: they may run."""
-        stack = [o for o in value if o.kind not in ATOMS]
+        stack = [o for o in value if o.has_code]
         while stack:
             o = stack.pop()
             if o in self.used:
                 continue
             self.used.add(o)
-            stack.extend(o.contains)
+            stack.extend(each for each in o.contains if each.has_code)
             if o.function is not None and o.symbol is None:
                 self.uncertain += 1
                 self.instantiate(o, o.function, {}, is_called=False)

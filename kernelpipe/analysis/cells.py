@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernelpipe.analysis.calls import Calls
@@ -39,11 +40,11 @@ class CellFacts:
     binds_unknown: bool
 
 
-def execute_cell(tree: ast.Module, world: World, *, may_raise: bool = False) -> CellFacts:
+def execute_cell(body: Iterable[ast.stmt], world: World, *, may_raise: bool = False) -> CellFacts:
     """Execute a parsed cell on abstract values.
 
     Args:
-        tree: The cell.
+        body: The statements of the cell.
         world: What is known before it.
         may_raise: The notebook goes on where the cell raises, so each statement may not run.
     """
@@ -51,9 +52,9 @@ def execute_cell(tree: ast.Module, world: World, *, may_raise: bool = False) -> 
     effects = Effects()
     interpreter = Interpreter(world, scope, effects)
     if may_raise:
-        interpreter.execute_maybe(tree.body)
+        interpreter.execute_maybe(body)
     else:
-        interpreter.execute(tree.body)
+        interpreter.execute(body)
     flow = scope.flow
     return CellFacts(
         reads=interpreter.global_reads,

@@ -99,12 +99,33 @@ class World:
     names: dict[str, Value] = field(default_factory=dict)
     seeded: set[str] = field(default_factory=set)
     symbols: dict[str, Obj] = field(default_factory=dict)
+    named: dict[Obj, set[str]] = field(default_factory=dict)
+    """Object -> the names that may be bound to it; what ``names`` says, the other way round."""
 
     def symbol(self, name: str) -> Obj:
-        """Return the object that stands for global ``name`` in function summaries."""
+        """Return the object that stands for global ``name`` in function summaries.
+
+        Symbols are not counted among the objects that a cell makes.
+        """
         if name not in self.symbols:
-            self.symbols[name] = new(Kind.UNKNOWN, symbol=("global", name))
+            serial = -1 - len(self.symbols)
+            self.symbols[name] = Obj(Kind.UNKNOWN, symbol=("global", name), serial=serial)
         return self.symbols[name]
+
+    def bind(self, name: str, value: Value | None) -> None:
+        """Let ``name`` be ``value``, or unbound where that is None."""
+        for o in self.names.get(name, NOTHING):
+            self.named[o].discard(name)
+        if value is None:
+            self.names.pop(name, None)
+            return
+        for o in value:
+            self.named.setdefault(o, set()).add(name)
+        self.names[name] = value
+
+    def names_of(self, objects: Iterable[Obj]) -> set[str]:
+        """Return the names that may be bound to one of ``objects``."""
+        return set().union(*(self.named.get(o, ()) for o in objects))
 
 
 class Core:

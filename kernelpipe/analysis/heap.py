@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Kind(Enum):
     """What an object is, as far as the code tells."""
 
+    __hash__ = object.__hash__  # members are single: much faster than by name
+
     UNKNOWN = "unknown"
     IMMUTABLE = "immutable"
     """Numbers, texts, None and what is made of them only: never changed, never shared."""
@@ -47,6 +49,7 @@ class Kind(Enum):
 
 ATOMS = frozenset({Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED})
 """Kinds that nothing changes in place and whose sharing nobody can see."""
+_WITH_CODE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
 UNSTORABLE = {
     Kind.GENERATOR: "a generator",
     Kind.FILE: "an open file",
@@ -87,6 +90,12 @@ class Obj:
     """Grows with each object: tells what was made while a function was summarised."""
     is_tainted: bool = False
     """Made by a call whose result differs from process to process (clock, uuid, ...)."""
+    has_code: bool = False
+    """Is, or holds, a function, a class or an instance, whose code may run."""
+
+    def __post_init__(self) -> None:
+        """Tell objects with code from data."""
+        self.has_code = self.kind in _WITH_CODE
 
     def hold(self, others: "Iterable[Obj]", *, is_certain: bool = True) -> None:
         """Record that this object may contain ``others``; uncertain is what is only guessed."""
@@ -101,6 +110,8 @@ class Obj:
                     self.guessed.add(o)
                 self.contains.add(o)
                 o.holders.add(self)
+                if o.has_code and not self.has_code:
+                    _gains_code(self)
 
     def keep(self, others: "Iterable[Obj]") -> None:
         """Record that this object may keep ``others`` without ever changing them."""
@@ -108,6 +119,16 @@ class Obj:
             if o.kind not in ATOMS and self.kind not in ATOMS and o is not self:
                 self.keeps.add(o)
                 o.holders.add(self)
+
+
+def _gains_code(o: Obj) -> None:
+    """Mark an object that got to hold code, and all that hold it; each is marked once."""
+    stack = [o]
+    while stack:
+        each = stack.pop()
+        if not each.has_code:
+            each.has_code = True
+            stack.extend(each.holders)
 
 
 Value = frozenset[Obj]
@@ -150,23 +171,23 @@ def _part(whole: Obj) -> Obj:
     return whole.part
 
 
-def reach(value: Iterable[Obj], *, kept: bool = False) -> set[Obj]:
+def reach(value: Iterable[Obj], *, kept: bool = False, among: set[Obj] | None = None) -> set[Obj]:
     """Return everything that can be reached from ``value``, itself included, atoms left out.
 
     Args:
         value: Where to start.
         kept: Follow ``keeps``, too.
+        among: Pass only over these; None means over all.
     """
     seen: set[Obj] = set()
-    stack = [o for o in value if o.kind not in ATOMS]
+    stack = [o for o in value if o.kind not in ATOMS and (among is None or o in among)]
     while stack:
         o = stack.pop()
         if o in seen:
             continue
         seen.add(o)
-        stack.extend(o.contains - seen)
-        if kept:
-            stack.extend(o.keeps - seen)
+        held = o.contains | o.keeps if kept else o.contains
+        stack.extend(held - seen if among is None else (held & among) - seen)
     return seen
 
 

@@ -1,7 +1,7 @@
 """The walk through the notebook: who made and changed each name, in notebook order."""
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -17,6 +17,7 @@ from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import Program
 from kernelpipe.analysis.summaries import FileUse, StateUse
 from kernelpipe.model.names import StepName
+from kernelpipe.model.notebook import Cell, CellRole
 
 
 class Event(Enum):
@@ -79,6 +80,74 @@ class History:
     names: dict[str, Value] = field(default_factory=dict)
 
 
+_QUIETLY = GlobalRead(line=1, column=0, is_certain=False, is_written=False)
+"""Where a read is that no code says."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Executed:
+    """What executing one cell gave, whatever step it belongs to.
+
+    The values are those of the names when the cell ends.
+    """
+
+    facts: CellFacts
+    everything: tuple[str, ...] = ()
+    """All names that there were, where the cell may read them all."""
+    touched: frozenset[Obj] = frozenset()
+    """Objects that it may change, or whose identity it sees."""
+    changed: tuple[tuple[str, Value], ...] = ()
+    """Names of objects that it may change in place and that it does not bind anew."""
+    maybe_deleted: tuple[tuple[str, Value], ...] = ()
+    unknown: tuple[tuple[str, Value], ...] = ()
+    """Names that it may bind without saying so."""
+    files: tuple[FileUse, ...] = ()
+
+
+def new_world(program: Program) -> World:
+    """Return the world before the first cell."""
+    return World(
+        rebound=frozenset(program.seen.rebound),
+        methods=frozenset(program.seen.methods),
+        builtins=BUILTINS,
+        directory=program.directory,
+    )
+
+
+def execute(cell: Cell, body: Iterable[ast.stmt], world: World) -> Executed:
+    """Execute a cell abstractly, and leave in ``world`` what it leaves; a test leaves nothing.
+
+    Args:
+        cell: A cell.
+        body: Its statements.
+        world: What is known before it.
+    """
+    facts = execute_cell(body, world, may_raise=cell.may_raise)
+    found = Executed(facts=facts, files=tuple(sorted(facts.effects.files, key=str)))
+    if facts.binds_unknown or facts.effects.reads_everything:
+        found.everything = tuple(sorted(world.names))
+    if cell.role is CellRole.TEST:
+        return found
+    changed = facts.effects.changed.keys()
+    found.touched = frozenset(changed | _compared(facts.effects.identity))
+    if changed:
+        names = world.names_of(holders(changed)) - facts.definite
+        found.changed = tuple((name, world.names[name]) for name in sorted(names))
+    for name, value in facts.bound.items():
+        world.bind(name, value)
+    maybe = sorted(facts.maybe_deleted - facts.definite)
+    found.maybe_deleted = tuple((n, world.names[n]) for n in maybe if n in world.names)
+    for name in facts.deleted:
+        world.bind(name, None)
+    for event in facts.effects.states:
+        if event.use is StateUse.SET:
+            world.seeded.add(event.state)
+    if facts.binds_unknown:
+        others = ((n, v) for n, v in world.names.items() if n not in facts.definite)
+        found.unknown = tuple(others)
+    return found
+
+
 def walk(
     cells: tuple[PlacedCell, ...], program: Program, loops: Collection[StepName] = ()
 ) -> History:
@@ -89,56 +158,54 @@ def walk(
         program: Their code.
         loops: Steps that run once per item; what they bind is a list after their last cell.
     """
-    world = World(
-        rebound=frozenset(program.seen.rebound),
-        methods=frozenset(program.seen.methods),
-        builtins=BUILTINS,
-        directory=program.directory,
-    )
-    walker = _Walker(world)
+    world = new_world(program)
+    writer = HistoryWriter(world.names)
     last = {placed.step: placed.position for placed in cells if placed.step in loops}
     for placed in cells:
         tree = program.trees.get(placed.cell.index)
         if tree is not None:
-            walker.step(placed, tree)
+            writer.add(placed, execute(placed.cell, tree.body, world))
         if placed.step is not None and last.get(placed.step) == placed.position:
-            walker.collect(placed.step)
-    return walker.history
+            _collect(placed.step, writer.history, world)
+    return writer.history
 
 
-class _Walker:
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.history = History(names=world.names)
-        self._names_of: dict[Obj, set[str]] = {}
+def _collect(step: StepName, history: History, world: World) -> None:
+    """Make a list of each name that a loop's step has bound: what its items gave."""
+    for name, versions in history.versions.items():
+        latest = versions[-1]
+        if latest.owner != step or latest.event is Event.DELETE or name.startswith("@"):
+            continue
+        made = new(Kind.LIST, latest.value)
+        made.is_tainted = any(o.is_tainted for o in latest.value)
+        versions[-1] = replace(latest, value=frozenset({made}), item=latest.value)
+        world.bind(name, versions[-1].value)
 
-    def step(self, placed: PlacedCell, tree: ast.Module) -> None:
-        facts = execute_cell(tree, self.world, may_raise=placed.cell.may_raise)
+
+class HistoryWriter:
+    """Writes the history, cell by cell in notebook order."""
+
+    def __init__(self, names: dict[str, Value]) -> None:
+        """Take what names are after all cells."""
+        self.history = History(names=names)
+
+    def add(self, placed: PlacedCell, executed: Executed) -> None:
+        """Add what a cell did."""
+        facts = executed.facts
         self.history.facts[placed.position] = facts
         self._read_ambient(placed)
         for name, place in facts.reads.items():
             self._read(placed, name, place)
-        if facts.binds_unknown or facts.effects.reads_everything:
-            self._read_everything(placed)
+        for name in executed.everything:
+            self._read_quietly(placed, name)
         if placed.is_test:
             return
-        self._apply_changes(placed, facts)
-        self._apply_bindings(placed, facts)
-        self._apply_states(placed, facts)
-        self._apply_unknown(placed, facts)
-        self.history.files += [(placed, use) for use in sorted(facts.effects.files, key=str)]
+        self._note_changes(placed, executed)
+        self._note_bindings(placed, executed)
+        self._note_states(placed, facts)
+        self._note_unknown(placed, executed)
+        self.history.files += [(placed, use) for use in executed.files]
         self.history.foreign_stores += [(placed, name) for name in facts.effects.foreign_stores]
-
-    def collect(self, step: StepName) -> None:
-        """Make a list of each name that a loop's step has bound: what its items gave."""
-        for name, versions in self.history.versions.items():
-            latest = versions[-1]
-            if latest.owner != step or latest.event is Event.DELETE or name.startswith("@"):
-                continue
-            made = new(Kind.LIST, latest.value)
-            made.is_tainted = any(o.is_tainted for o in latest.value)
-            versions[-1] = replace(latest, value=frozenset({made}), item=latest.value)
-            self._set_name(name, versions[-1].value)
 
     # -- reads -----------------------------------------------------------------------------------
     def _read(self, placed: PlacedCell, name: str, place: GlobalRead) -> None:
@@ -148,69 +215,49 @@ class _Walker:
         )
 
     def _read_quietly(self, placed: PlacedCell, name: str) -> None:
-        self._read(placed, name, GlobalRead(line=1, column=0, is_certain=False, is_written=False))
-
-    def _read_everything(self, placed: PlacedCell) -> None:
-        for name in sorted(self.world.names):
-            self._read_quietly(placed, name)
+        self._read(placed, name, _QUIETLY)
 
     def _read_ambient(self, placed: PlacedCell) -> None:
         """Let each step that begins have the hidden state that earlier steps left."""
         if placed.step is None:
             return
         for state in AMBIENT:
-            if self.history.versions.get(state):
+            if state in self.history.versions:
                 self._read_quietly(placed, state)
 
     # -- what a cell leaves ----------------------------------------------------------------------
-    def _apply_changes(self, placed: PlacedCell, facts: CellFacts) -> None:
-        changed = set(facts.effects.changed)
-        for o in changed | _compared(facts.effects.identity):
-            self.history.touched[o] = placed.position
+    def _note_changes(self, placed: PlacedCell, executed: Executed) -> None:
+        self.history.touched |= dict.fromkeys(executed.touched, placed.position)
+        changed = executed.facts.effects.changed
         self.history.changed |= dict.fromkeys(changed, placed.position)
-        if not changed:
-            return
-        names = set().union(*(self._names_of.get(o, ()) for o in holders(changed)))
-        for name in sorted(names - facts.definite):
-            self._version(name, Event.CHANGE, placed, self.world.names[name])
+        for name, value in executed.changed:
+            self._version(name, Event.CHANGE, placed, value)
 
-    def _apply_bindings(self, placed: PlacedCell, facts: CellFacts) -> None:
+    def _note_bindings(self, placed: PlacedCell, executed: Executed) -> None:
+        facts = executed.facts
         for name, value in facts.bound.items():
             event = Event.BIND if name in facts.definite else Event.MAYBE
             self._version(name, event, placed, value)
-            self._set_name(name, value)
-        for name in facts.maybe_deleted - facts.definite:
-            if name in self.world.names:
-                self._version(name, Event.MAYBE, placed, self.world.names[name])
+        for name, value in executed.maybe_deleted:
+            self._version(name, Event.MAYBE, placed, value)
         for name in facts.deleted:
             self._version(name, Event.DELETE, placed, NOTHING)
-            self._set_name(name, NOTHING)
-            self.world.names.pop(name, None)
 
-    def _apply_states(self, placed: PlacedCell, facts: CellFacts) -> None:
+    def _note_states(self, placed: PlacedCell, facts: CellFacts) -> None:
         for event in facts.effects.states:
-            known = self.history.versions.get(event.state)
             if event.use is StateUse.SET:
                 self._version(event.state, Event.BIND, placed, NOTHING)
-                self.world.seeded.add(event.state)
-            elif event.use is StateUse.CHANGE or (known and event.state in GENERATORS):
+            elif event.use is StateUse.CHANGE or (
+                event.state in self.history.versions and event.state in GENERATORS
+            ):
                 self._read_quietly(placed, event.state)
                 self._version(event.state, Event.CHANGE, placed, NOTHING)
 
-    def _apply_unknown(self, placed: PlacedCell, facts: CellFacts) -> None:
-        if not facts.binds_unknown:
-            return
-        self.history.unknown_binders.append(placed)
-        for name, value in self.world.names.items():
-            if name not in facts.definite:
-                self._version(name, Event.MAYBE, placed, value)
-
-    def _set_name(self, name: str, value: Value) -> None:
-        for o in self.world.names.get(name, NOTHING):
-            self._names_of.get(o, set()).discard(name)
-        for o in value:
-            self._names_of.setdefault(o, set()).add(name)
-        self.world.names[name] = value
+    def _note_unknown(self, placed: PlacedCell, executed: Executed) -> None:
+        if executed.facts.binds_unknown:
+            self.history.unknown_binders.append(placed)
+        for name, value in executed.unknown:
+            self._version(name, Event.MAYBE, placed, value)
 
     def _version(self, name: str, event: Event, placed: PlacedCell, value: Value) -> None:
         versions = self.history.versions.setdefault(name, [])

@@ -1,9 +1,10 @@
 """From the history of names to what each step takes from which other step."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from kernelpipe.analysis.heap import Obj, reach
+from kernelpipe.analysis.heap import Obj, Value, holders, reach
 from kernelpipe.analysis.history import Event, History, Read, Version
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.model.names import StepName
@@ -55,6 +56,12 @@ class Linker:
         self._exports: dict[tuple[StepName, str], int] | None = None
         """(Producer, name) -> the version that its first consumer takes; None until it is asked."""
         self._reach: dict[tuple[str, int], set[Obj]] = {}
+        self._seen_apart: set[Obj] | None = None
+        """What leads to an object that is changed or compared; None until it is asked."""
+        self._remade: dict[str, dict[StepName | None, int]] = {}
+        """Name -> who makes it -> the last version that it makes."""
+        self._setup_versions: dict[str, list[int]] = {}
+        """Name -> its versions that setup makes."""
         self.first: dict[StepName, int] = {}
         self.last: dict[StepName, int] = {}
         self._cells_of: dict[StepName, list[PlacedCell]] = {}
@@ -158,13 +165,21 @@ class Linker:
     def _need_setup(self, step: StepName, name: str, version: int, placed: PlacedCell) -> None:
         uses = self.links.setup_uses.setdefault(step, {})
         uses[name] = version
-        later = [
-            v
-            for v in self.history.versions[name][version + 1 :]
-            if v.owner is None and v.placed.position < self.last[step]
-        ]
-        if later or (step, name) in self.links.sources:
+        versions = self.history.versions[name]
+        later = self._setup_version_after(name, version)
+        is_bound_later = later is not None and versions[later].placed.position < self.last[step]
+        if is_bound_later or (step, name) in self.links.sources:
             self.links.two_versions.append(TwoVersions(step=step, name=name, placed=placed))
+
+    def _setup_version_after(self, name: str, version: int) -> int | None:
+        """Return the next version of ``name`` that setup makes."""
+        if name not in self._setup_versions:
+            versions = self.history.versions[name]
+            own = [number for number, v in enumerate(versions) if v.owner is None]
+            self._setup_versions[name] = own
+        own = self._setup_versions[name]
+        place = bisect_right(own, version)
+        return own[place] if place < len(own) else None
 
     def _set_source(self, step: StepName, name: str, source: Source) -> None:
         self.links.sources[step, name] = source
@@ -220,10 +235,19 @@ class Linker:
             return
         if (name, version) not in self._reach:
             value = self.history.versions[name][version].value
-            self._reach[name, version] = reach(value, kept=True)
+            self._reach[name, version] = self._reach_apart(value)
         for o in self._reach[name, version]:
             if o.has_identity or self.history.touched.get(o, -1) >= position:
                 yield o
+
+    def _reach_apart(self, value: Value) -> set[Obj]:
+        """Return what can be reached from ``value`` and leads to what is changed or compared."""
+        if self._seen_apart is None:
+            versions = self.history.versions.values()
+            everything = reach((o for each in versions for v in each for o in v.value), kept=True)
+            touched = self.history.touched
+            self._seen_apart = holders(o for o in everything if o.has_identity or o in touched)
+        return reach(value, kept=True, among=self._seen_apart)
 
     def _take_together(self, step: StepName, names: Iterable[str]) -> bool:
         producers = {p for n in names if (p := self._producer(step, n)) is not None}
@@ -273,12 +297,14 @@ class Linker:
     def _check_reopened_producers(self) -> None:
         """Find names that a producer makes anew after a consumer in between has read them."""
         for (step, name), source in sorted(self.links.sources.items()):
-            later = [
-                v
-                for v in self.history.versions.get(name, [])[source.version + 1 :]
-                if v.owner == source.producer
-            ]
-            if later and source.version >= 0:
-                self.links.two_versions.append(
-                    TwoVersions(step=step, name=name, placed=later[-1].placed)
-                )
+            last = self.last_version(name, source.producer)
+            if last > source.version >= 0:
+                placed = self.history.versions[name][last].placed
+                self.links.two_versions.append(TwoVersions(step=step, name=name, placed=placed))
+
+    def last_version(self, name: str, owner: StepName) -> int:
+        """Return the last version of ``name`` that ``owner`` makes, -1 if it makes none."""
+        if name not in self._remade:
+            versions = self.history.versions.get(name, [])
+            self._remade[name] = {v.owner: number for number, v in enumerate(versions)}
+        return self._remade[name].get(owner, -1)

@@ -67,7 +67,9 @@ def declare_loops(placement: Placement, program: Program) -> Loops:
         first = placement.cells_of(step.name)[0].cell
         tree = program.trees.get(first.index)
         if tree is not None:
-            tree.body[:0] = parse_python(f"{foreach.name} = {value}").body
+            bound = parse_python(f"{foreach.name} = {value}").body
+            body = [*bound, *tree.body]  # a new tree: others use the cell's
+            program.trees[first.index] = ast.Module(body=body, type_ignores=[])
             program.seen.rebound.add(foreach.name)
             program.seen.read.add(foreach.items)
     return Loops(by_step=by_step, diagnostics=tuple(diagnostics))

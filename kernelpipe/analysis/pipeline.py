@@ -1,7 +1,8 @@
 """From a notebook to the pipeline that it means, with everything that is to be said of it."""
 
-import ast
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,13 @@ from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
 from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
-from kernelpipe.analysis.source import Program, nodes_of, parse_python, survey
+from kernelpipe.analysis.source import ParsedCell, Program, parse_cell, survey
 from kernelpipe.analysis.steps import StepBuilder
 from kernelpipe.analysis.verdicts import syntax_errors, verdicts
 from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
 from kernelpipe.model.pipeline import Edge, EdgeKind, Loop, Pipeline
-from kernelpipe.notebook.transform import transform
 
 
 def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipeline:
@@ -36,6 +36,23 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
         notebook: As read; its own diagnostics are kept.
         include_tests: Let test cells take part, as they do where the pipeline runs locally.
     """
+    with _no_collections():
+        return _build(notebook, include_tests=include_tests)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Pause the search for cyclic garbage: an analysis makes many objects, and keeps most."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _build(notebook: Notebook, *, include_tests: bool) -> Pipeline:
     if not include_tests:
         cells = tuple(c for c in notebook.cells if c.role is not CellRole.TEST)
     else:
@@ -72,23 +89,22 @@ def _place(
 
 
 def _parse(cells: tuple[Cell, ...], directory: str) -> tuple[Program, list[Diagnostic]]:
-    trees: dict[int, ast.Module] = {}
-    automagic: dict[int, str] = {}
+    parsed: dict[int, ParsedCell] = {}
     broken: list[Diagnostic] = []
     for cell in cells:
         if cell.role is CellRole.SKIP:
             continue
-        text = transform(cell.source)
-        if text.error is not None:
-            broken.append(syntax_errors(cell, text))
-            continue
-        trees[cell.index] = parse_python(text.text)
-        if text.automagic is not None:
-            automagic[cell.index] = text.automagic
-    seen = survey(trees.values())
-    for index, call in automagic.items():
-        if not seen.rebound & {n.id for n in nodes_of(trees[index]) if isinstance(n, ast.Name)}:
-            trees[index] = parse_python(call)
+        found = parse_cell(cell.source)
+        if found.text.error is not None:
+            broken.append(syntax_errors(cell, found.text))
+        else:
+            parsed[cell.index] = found
+    seen = survey(parsed.values())
+    trees = {index: found.tree for index, found in parsed.items()}
+    for index, found in parsed.items():
+        call = found.text.automagic
+        if call is not None and not seen.rebound & (found.seen.read | found.seen.rebound):
+            trees[index] = parse_cell(call).tree
     return Program(trees, seen, directory), broken
 
 

@@ -1,71 +1,133 @@
 """Which setup each step replays, without the imports that it has no use for."""
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from kernelpipe.analysis.magics import PLAIN_LINE_MAGICS
 from kernelpipe.analysis.names import bound_names, imported_as, imported_names
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import nodes_of
+from kernelpipe.model.pipeline import SetupCell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SetupCode:
+    """What is to be known of the code of one setup cell."""
+
+    is_hiding: bool
+    """It may hold code in texts."""
+    eager: frozenset[str]
+    """Names that it reads while it runs, functions that it defines left out."""
+    definitions: tuple[tuple[str, frozenset[str]], ...]
+    """Functions, with the names that they read, in order."""
+    imported: frozenset[str]
+    bound: tuple[tuple[str, int], ...]
+    """Name -> how many statements that are no imports bind it."""
+
+
+def _setup_code(tree: ast.Module) -> _SetupCode:
+    definitions: list[tuple[str, frozenset[str]]] = []
+    names: set[str] = set()
+    bound: dict[str, int] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        for name in bound_names([statement]).local:
+            bound[name] = bound.get(name, 0) + 1
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            definitions.append((statement.name, frozenset(_loaded([statement]))))
+            arguments = statement.args
+            parts = [*statement.decorator_list, *arguments.defaults, *arguments.kw_defaults]
+            parts += [a.annotation for a in nodes_of(arguments) if isinstance(a, ast.arg)]
+            names |= _loaded([p for p in [*parts, statement.returns] if p is not None])
+        else:
+            names |= _loaded([statement])
+    return _SetupCode(
+        is_hiding=runs_hidden_code(tree),
+        eager=frozenset(names),
+        definitions=tuple(definitions),
+        imported=frozenset(imported_names(tree)),
+        bound=tuple(bound.items()),
+    )
+
+
+class SetupCells:
+    """The setup of a notebook; each step has those of its cells that come before the step's end."""
+
+    def __init__(self, cells: Iterable[PlacedCell], trees: Mapping[int, ast.Module]) -> None:
+        """Take all setup cells, and the code of all cells; those that do not parse have none."""
+        self._cells = [(each, trees.get(each.cell.index)) for each in cells]
+        self._codes = [_setup_code(tree) if tree else None for _, tree in self._cells]
+        self._known: dict[int, SetupFacts] = {}
+        self._sliced: dict[tuple[int, frozenset[str]], str] = {}
+
+    def facts(self, count: int) -> "SetupFacts":
+        """Return what is known of the first ``count`` cells together."""
+        if count not in self._known:
+            parts = zip(self._cells[:count], self._codes[:count], strict=True)
+            self._known[count] = SetupFacts([(p.cell.index, c) for (p, _), c in parts if c])
+        return self._known[count]
+
+    def replayed(
+        self, count: int, kept: Mapping[str, bool], facts: "SetupFacts"
+    ) -> list[SetupCell]:
+        """Return the first ``count`` cells without imports of names that ``kept`` maps to False."""
+        found = []
+        dropped = {name for name, is_kept in kept.items() if not is_kept}
+        for (placed, tree), code in zip(self._cells[:count], self._codes[:count], strict=True):
+            gone = frozenset(code.imported & dropped) if code else frozenset[str]()
+            source = placed.cell.source
+            if gone and tree is not None and placed.cell.index not in facts.hiding:
+                key = (placed.cell.index, gone)
+                if key not in self._sliced:
+                    self._sliced[key] = slice_imports(source, tree, dict.fromkeys(gone, False))
+                source = self._sliced[key]
+            found.append(SetupCell(cell=placed.cell, source=source))
+        return found
 
 
 class SetupFacts:
     """What is to be known of the setup before a step; most steps have the same setup."""
 
-    def __init__(self, cells: Iterable[PlacedCell], trees: Mapping[int, ast.Module]) -> None:
-        """Take setup cells, and the code of all cells; those that do not parse have none."""
-        found = {each.cell.index: trees.get(each.cell.index) for each in cells}
-        self._trees = {index: tree for index, tree in found.items() if tree is not None}
+    def __init__(self, codes: Sequence[tuple[int, _SetupCode]]) -> None:
+        """Take the indices of setup cells and what is known of each."""
+        self._codes = codes
 
     @cached_property
     def hiding(self) -> frozenset[int]:
         """Indices of the cells that may hold code in texts."""
-        return frozenset(index for index, tree in self._trees.items() if runs_hidden_code(tree))
+        return frozenset(index for index, code in self._codes if code.is_hiding)
 
     @cached_property
     def eager(self) -> frozenset[str]:
-        """Names that the code reads while it runs."""
-        return frozenset(eager_names(self._trees.values()))
+        """Names that the code reads while it runs, functions that it calls included."""
+        names = set().union(*(code.eager for _, code in self._codes))
+        definitions: dict[str, list[frozenset[str]]] = {}
+        for _, code in self._codes:
+            for name, read in code.definitions:
+                definitions.setdefault(name, []).append(read)
+        waiting = list(names)
+        while waiting:
+            for read in definitions.pop(waiting.pop(), ()):
+                waiting += read - names
+                names |= read
+        return frozenset(names)
 
     @cached_property
     def imported(self) -> frozenset[str]:
         """Names that its imports bind."""
-        return frozenset().union(*map(imported_names, self._trees.values()))
+        return frozenset().union(*(code.imported for _, code in self._codes))
 
     @cached_property
     def bound(self) -> Mapping[str, int]:
         """Name -> how many statements that are no imports bind it."""
         found: dict[str, int] = {}
-        for tree in self._trees.values():
-            for statement in tree.body:
-                if not isinstance(statement, ast.Import | ast.ImportFrom):
-                    for name in bound_names([statement]).local:
-                        found[name] = found.get(name, 0) + 1
+        for _, code in self._codes:
+            for name, count in code.bound:
+                found[name] = found.get(name, 0) + count
         return found
-
-
-def eager_names(trees: Iterable[ast.Module]) -> set[str]:
-    """Return the names that setup code reads while it runs, functions that it calls included."""
-    bodies = [statement for tree in trees for statement in tree.body]
-    definitions: dict[str, list[ast.AST]] = {}
-    names: set[str] = set()
-    for statement in bodies:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            definitions.setdefault(statement.name, []).append(statement)
-            arguments = statement.args
-            parts = [*statement.decorator_list, *arguments.defaults, *arguments.kw_defaults]
-            parts += [a.annotation for a in nodes_of(arguments) if isinstance(a, ast.arg)]
-            names |= _loaded([p for p in [*parts, statement.returns] if p is not None])
-        elif not isinstance(statement, ast.Import | ast.ImportFrom):
-            names |= _loaded([statement])
-    waiting = list(names)
-    while waiting:
-        for definition in definitions.pop(waiting.pop(), ()):
-            found = _loaded([definition]) - names
-            names |= found
-            waiting += found
-    return names
 
 
 def _loaded(nodes: Iterable[ast.AST]) -> set[str]:

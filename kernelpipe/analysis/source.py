@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kernelpipe.notebook.transform import transform
+from kernelpipe.notebook.transform import PythonText, transform
 
 
 def parse_python(text: str) -> ast.Module:
@@ -17,18 +17,38 @@ def parse_python(text: str) -> ast.Module:
     return tree
 
 
+_NO_NODES = frozenset(
+    "ctx id attr arg kind type_comment conversion module level asname simple lineno tag".split()
+)
+"""Fields that hold no nodes, or those of :class:`ast.expr_context`, which all names share."""
+
+
+class _FieldsWithNodes(dict[type[ast.AST], tuple[str, ...]]):
+    """Kind of node -> its fields that may hold nodes."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        self[kind] = tuple(name for name in kind._fields if name not in _NO_NODES)
+        return self[kind]
+
+
+_FIELDS = _FieldsWithNodes()
+
+
 def nodes_of(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield ``tree`` and all nodes below it, in no particular order; faster than ``ast.walk``."""
+    """Yield ``tree`` and all nodes below it, in no particular order; faster than ``ast.walk``.
+
+    Whether a name is loaded or stored is no node of its own here.
+    """
     stack = [tree]
     while stack:
         node = stack.pop()
         yield node
-        for name in node._fields:
+        for name in _FIELDS[type(node)]:
             value = getattr(node, name, None)
             if isinstance(value, ast.AST):
                 stack.append(value)
             elif isinstance(value, list):
-                stack.extend(item for item in value if isinstance(item, ast.AST))
+                stack += [item for item in value if isinstance(item, ast.AST)]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -42,29 +62,99 @@ class Survey:
     read: set[str]
 
 
-def survey(trees: Iterable[ast.Module]) -> Survey:
-    """Look at all cells once."""
+def _survey(tree: ast.Module) -> Survey:
+    """Look at a cell once."""
     found = Survey(set(), set(), set())
-    for tree in trees:
-        for node in nodes_of(tree):
-            if isinstance(node, ast.Name):
-                (found.read if isinstance(node.ctx, ast.Load) else found.rebound).add(node.id)
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found.rebound.add(node.name)
-            elif isinstance(node, ast.ClassDef):
-                found.rebound.add(node.name)
-                found.methods |= {
-                    each.name
-                    for each in node.body
-                    if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-                }
-            elif isinstance(node, ast.Global):
-                found.rebound |= set(node.names)
-            elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-                found.rebound |= {node.name} if node.name else set()
-            elif isinstance(node, ast.MatchMapping) and node.rest:
-                found.rebound.add(node.rest)
+    for node in nodes_of(tree):
+        if isinstance(node, ast.Name):
+            (found.read if isinstance(node.ctx, ast.Load) else found.rebound).add(node.id)
+        elif type(node) in _BINDING:
+            _survey_binding(node, found)
     return found
+
+
+_BINDING = frozenset(
+    {
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.Global,
+        ast.ExceptHandler,
+        ast.MatchAs,
+        ast.MatchStar,
+        ast.MatchMapping,
+    }
+)
+"""What else than names and imports binds names."""
+
+
+def _survey_binding(node: ast.AST, found: Survey) -> None:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        found.rebound.add(node.name)
+    elif isinstance(node, ast.ClassDef):
+        found.rebound.add(node.name)
+        found.methods |= {
+            each.name
+            for each in node.body
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+    elif isinstance(node, ast.Global):
+        found.rebound |= set(node.names)
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        found.rebound |= {node.name} if node.name else set()
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        found.rebound.add(node.rest)
+
+
+def survey(cells: Iterable["ParsedCell"]) -> Survey:
+    """Return what all cells mention."""
+    found = [cell.seen for cell in cells]
+    return Survey(
+        set().union(*(each.rebound for each in found)),
+        set().union(*(each.methods for each in found)),
+        set().union(*(each.read for each in found)),
+    )
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ParsedCell:
+    """The code of a cell: what IPython makes of it, and its tree, which nobody changes.
+
+    The tree of a cell that does not parse is empty.
+    """
+
+    text: PythonText
+    tree: ast.Module
+    seen: Survey
+    _modules: frozenset[str] | None = None
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The dotted names of the modules that it imports, also inside functions."""
+        if self._modules is None:
+            self._modules = frozenset(_modules_in(self.tree))
+        return self._modules
+
+
+@lru_cache(maxsize=2048)
+def parse_cell(source: str) -> ParsedCell:
+    """Return the code of a cell as its user wrote it."""
+    text = transform(source)
+    tree = ast.Module(body=[], type_ignores=[]) if text.error else parse_python(text.text)
+    return ParsedCell(text=text, tree=tree, seen=_survey(tree))
+
+
+def _modules_in(tree: ast.Module) -> Iterator[str]:
+    for node in nodes_of(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def modules_in(source: str) -> frozenset[str]:
+    """Return the dotted names of the modules that a cell imports, also inside functions."""
+    return parse_cell(source).modules
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -75,20 +165,3 @@ class Program:
     seen: Survey
     directory: str
     """Where the notebook lies."""
-
-
-@lru_cache(maxsize=512)
-def modules_in(source: str) -> frozenset[str]:
-    """Return the dotted names of the modules that a cell imports, also inside functions."""
-    if "import" not in source:
-        return frozenset()
-    text = transform(source)
-    if text.error is not None:
-        return frozenset()
-    found: set[str] = set()
-    for node in nodes_of(parse_python(text.text)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add("." * node.level + (node.module or ""))
-    return frozenset(found)

@@ -1,6 +1,7 @@
 """Builds the linked steps: setup, ports, metrics, and the modules that each step needs."""
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.analysis.parameters import derived_from, metric_names
 from kernelpipe.analysis.placement import PlacedCell, Placement
 from kernelpipe.analysis.rules import NO_METRIC
-from kernelpipe.analysis.setup import SetupFacts, slice_imports
+from kernelpipe.analysis.setup import SetupCells, SetupFacts
 from kernelpipe.analysis.source import Program, modules_in
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.names import StepName
@@ -50,15 +51,15 @@ class StepBuilder:
         self.parameters = {p.name: p for p in parameters}
         self.diagnostics: list[Diagnostic] = []
         self._mentioned = program.seen.read
-        self._setup_facts: dict[int, SetupFacts] = {}
-        """How many of the setup cells come before a step -> what is known of these."""
         self._derived: dict[int, dict[str, set[str]]] = {}
         """Index of a parameters cell -> what its names depend on."""
         self._cells: dict[StepName | None, list[PlacedCell]] = {}
         for placed in placement.cells:
             self._cells.setdefault(placed.step, []).append(placed)
+        self._setup_cells = SetupCells(self._cells.get(None, ()), program.trees)
         self._settings = {step.name: step.settings for step in placement.steps}
         self._found_metrics: dict[StepName, tuple[str, ...]] = {}
+        self._unknown_binders = {placed.step for placed in history.unknown_binders}
         self._sources: dict[StepName, dict[str, StepName]] = {}
         for (step, variable), source in links.sources.items():
             self._sources.setdefault(step, {})[variable] = source.producer
@@ -101,9 +102,11 @@ class StepBuilder:
 
     def _step(self, name: StepName, after: tuple[StepName, ...]) -> Step:
         cells = self._cells.get(name, [])
-        setup_cells = [p for p in self._cells.get(None, ()) if p.position < self.linker.last[name]]
-        facts = self._facts_of(setup_cells)
-        setup = self._setup(name, setup_cells, facts)
+        every = self._cells.get(None, [])
+        count = bisect_left(every, self.linker.last[name], key=lambda placed: placed.position)
+        setup_cells = every[:count]
+        facts = self._setup_cells.facts(len(setup_cells))
+        setup = self._setup(name, len(setup_cells), facts)
         return Step(
             name=name,
             cells=tuple(p.cell for p in cells if not p.is_test),
@@ -121,27 +124,14 @@ class StepBuilder:
         )
 
     # -- setup -----------------------------------------------------------------------------------
-    def _facts_of(self, cells: list[PlacedCell]) -> SetupFacts:
-        if len(cells) not in self._setup_facts:
-            self._setup_facts[len(cells)] = SetupFacts(cells, self.trees)
-        return self._setup_facts[len(cells)]
-
-    def _setup(
-        self, name: StepName, cells: list[PlacedCell], facts: SetupFacts
-    ) -> tuple[SetupCell, ...]:
-        kept = self._kept_imports(name, facts)
-        replayed = [SetupCell(cell=p.cell, source=self._sliced(p, kept, facts)) for p in cells]
+    def _setup(self, name: StepName, count: int, facts: SetupFacts) -> tuple[SetupCell, ...]:
+        """Return what a step replays that has the first ``count`` setup cells before its end."""
+        replayed = self._setup_cells.replayed(count, self._kept_imports(name, facts), facts)
         first = self.linker.first[name]
         for placed, lines in self._configuring:
             if placed.position < first and placed.step not in (None, name):
                 replayed.append(SetupCell(cell=placed.cell, source="\n".join(lines)))
         return tuple(sorted(replayed, key=lambda s: s.cell.index))
-
-    def _sliced(self, placed: PlacedCell, kept: Mapping[str, bool], facts: SetupFacts) -> str:
-        tree = self.trees.get(placed.cell.index)
-        if tree is None or placed.cell.index in facts.hiding:
-            return placed.cell.source
-        return slice_imports(placed.cell.source, tree, kept)
 
     def _kept_imports(self, name: StepName, facts: SetupFacts) -> dict[str, bool]:
         """Return name -> whether a step keeps the imports that bind it; others are kept."""
@@ -152,7 +142,7 @@ class StepBuilder:
         return {n: n in used for n in facts.imported & self._mentioned}
 
     def _binds_unknown(self, name: StepName) -> bool:
-        return any(p.step == name for p in self.history.unknown_binders)
+        return name in self._unknown_binders
 
     def _reads(self, placed: PlacedCell) -> Iterable[str]:
         facts = self.history.facts.get(placed.position)
@@ -223,9 +213,11 @@ class StepBuilder:
         return found.pop() if len(found) == 1 else ArtifactKind.ANY
 
     def _value(self, step: StepName, name: str) -> Value:
-        versions = [v for v in self.history.versions.get(name, []) if v.owner == step]
-        known = versions or self.history.versions.get(name, [])
-        return known[-1].stored if known else frozenset()
+        known = self.history.versions.get(name)
+        if not known:
+            return frozenset()
+        own = self.linker.last_version(name, step)
+        return known[own].stored  # the last of all where the step makes none
 
     def _metrics(self, cells: list[PlacedCell]) -> tuple[str, ...]:
         names: set[str] = set()
@@ -248,4 +240,4 @@ class StepBuilder:
     # -- modules ---------------------------------------------------------------------------------
     def _modules(self, cells: list[PlacedCell], setup: tuple[SetupCell, ...]) -> set[str]:
         sources = [p.cell.source for p in cells] + [each.source for each in setup]
-        return set().union(*map(modules_in, sources))
+        return set().union(*(modules_in(source) for source in sources if "import" in source))
