@@ -57,7 +57,7 @@ def _build(notebook: Notebook, *, include_tests: bool) -> Pipeline:
         cells = tuple(c for c in notebook.cells if c.role is not CellRole.TEST)
     else:
         cells = notebook.cells
-    program, broken = _parse(cells, str(Path(notebook.path).parent))
+    program, broken = parse_cells(cells, str(Path(notebook.path).parent))
     promoted: dict[int, StepName | None] = {}
     loops = declare_loops(_place(notebook, cells, promoted), program)
     found: list[Diagnostic] = [*loops.diagnostics]
@@ -88,7 +88,8 @@ def _place(
     return place_cells(replace(notebook, cells=cells), promoted)
 
 
-def _parse(cells: tuple[Cell, ...], directory: str) -> tuple[Program, list[Diagnostic]]:
+def parse_cells(cells: tuple[Cell, ...], directory: str) -> tuple[Program, list[Diagnostic]]:
+    """Return the code of cells, and a finding for each that is not valid Python."""
     parsed: dict[int, ParsedCell] = {}
     broken: list[Diagnostic] = []
     for cell in cells:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from kernelpipe.api.housekeeping import garbage_document, gc
     from kernelpipe.api.operations import check, compile_notebook, graph
     from kernelpipe.api.plans import plan_document
+    from kernelpipe.api.proposing import ProposedNotebook, proposal_document, propose, propose_for
     from kernelpipe.api.records import (
         StepLog,
         WrittenReport,
@@ -80,6 +81,7 @@ __all__ = [
     "FetchedLogs",
     "KnownSchedule",
     "Parity",
+    "ProposedNotebook",
     "RunOptions",
     "StepLog",
     "SubmitOptions",
@@ -117,6 +119,9 @@ __all__ = [
     "parity_document",
     "plan",
     "plan_document",
+    "proposal_document",
+    "propose",
+    "propose_for",
     "refresh_runs",
     "remove_runs",
     "report",
@@ -163,6 +168,7 @@ _MODULES = {
     "operations": ("check", "compile_notebook", "graph"),
     "disparities": ("ComparedStep", "Disparity", "Parity", "parity", "parity_document"),
     "plans": ("plan_document",),
+    "proposing": ("ProposedNotebook", "proposal_document", "propose", "propose_for"),
     "records": (
         "StepLog",
         "WrittenReport",

@@ -9,6 +9,7 @@ from kernelpipe.cli.arguments import ArgumentParser
 SUMMARIES = {
     "check": "find what is wrong with notebooks",
     "graph": "show the steps of a notebook and what flows between them",
+    "propose": "propose steps for a notebook that has none",
     "plan": "tell which steps a run would execute now, and why",
     "compile": "compile a notebook to the YAML of a Kubeflow pipeline",
     "parity": "tell whether the YAML gives what a run on this machine gives",

@@ -43,7 +43,9 @@ def trace_cells(cells: Sequence[JSON], make_shell: Callable[[Names], Any]) -> li
 
 
 def hide_unread(
-    cells: Sequence[JSON], reads: Sequence[Sequence[str]], make_shell: Callable[[dict[str, Any]], Any]
+    cells: Sequence[JSON],
+    reads: Sequence[Sequence[str]],
+    make_shell: Callable[[dict[str, Any]], Any],
 ) -> Iterator[None]:
     """Run ``cells`` so that each sees, of what earlier cells made, only the names in ``reads``.
 

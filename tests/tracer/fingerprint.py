@@ -252,6 +252,7 @@ def _visible(namespace: Any) -> dict[str, object]:
     return {
         name: value
         for name, value in namespace.items()
-        if not (name.startswith("__") and name.endswith("__")) and not isinstance(value, skipped)
+        if not (name.startswith("__") and name.endswith("__"))
+        and not isinstance(value, skipped)
         and not isinstance(value, types.MemberDescriptorType)
     }

@@ -10,7 +10,7 @@ import kit
 from pipeline_in_process import ShellServer
 
 from kernelpipe.analysis.history import Event, History, walk
-from kernelpipe.analysis.pipeline import _parse, build_pipeline
+from kernelpipe.analysis.pipeline import build_pipeline, parse_cells
 from kernelpipe.analysis.placement import PlacedCell, place_cells
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import CellRole, Notebook
@@ -99,7 +99,7 @@ class StaticReads:
 def static_reads(content: JSON) -> StaticReads:
     """Analyse a notebook, each code cell a step of its own."""
     notebook = _cell_by_cell(content)
-    program, _ = _parse(notebook.cells, str(Path(notebook.path).parent))
+    program, _ = parse_cells(notebook.cells, str(Path(notebook.path).parent))
     placement = place_cells(notebook, {})
     history = walk(placement.cells, program)
     return StaticReads(
