@@ -213,8 +213,8 @@ class _Writer:
 
     def _drawing(self, value: Any) -> None:
         for artist in value.findobj():
-            text = getattr(artist, "get_text", lambda: "")()
-            self._text(type(artist).__name__, artist.get_label(), artist.get_visible(), text)
+            kind, text = type(artist).__name__, getattr(artist, "_text", "")
+            self._text(kind, artist.get_label(), artist.get_visible(), text)
             for name in ("get_xdata", "get_ydata", "get_xlim", "get_ylim"):
                 if hasattr(artist, name):
                     self.add(getattr(artist, name)())
