@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         run,
         schedule,
         submit,
+        verify,
     )
     from kernelpipe.api import compile_notebook as compile  # noqa: A004  # the command's name
 
@@ -38,6 +39,7 @@ __all__ = [
     "run",
     "schedule",
     "submit",
+    "verify",
 ]
 
 _FUNCTIONS = {name: name for name in __all__} | {"compile": "compile_notebook"}

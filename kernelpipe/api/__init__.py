@@ -72,9 +72,12 @@ if TYPE_CHECKING:
     )
     from kernelpipe.api.tagging import edited_tags
     from kernelpipe.api.tracking import sync, sync_document
+    from kernelpipe.api.verifying import USUAL_TOLERANCE, Bench, verification_document, verify
 
 __all__ = [
+    "USUAL_TOLERANCE",
     "BatchOptions",
+    "Bench",
     "ComparedStep",
     "DeterminismCheck",
     "Disparity",
@@ -140,6 +143,8 @@ __all__ = [
     "sync_document",
     "to_json",
     "trigger_words",
+    "verification_document",
+    "verify",
 ]
 
 _MODULES = {
@@ -193,6 +198,7 @@ _MODULES = {
     "scheduling": ("change_schedule", "schedule", "schedule_document", "schedules"),
     "tagging": ("edited_tags",),
     "tracking": ("sync", "sync_document"),
+    "verifying": ("USUAL_TOLERANCE", "Bench", "verification_document", "verify"),
 }
 """Module -> what it offers."""
 

@@ -1,10 +1,11 @@
-"""Where values that were computed in different processes differ first, to the last bit.
+"""Where values that were computed in different processes differ first.
 
 As a program it compares value files: loading them runs code of the libraries that made them, and
 of modules beside the notebook, so that happens in a process of its own.
 """
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,16 +32,25 @@ class Difference:
         return f"{self.where}: {self.left} and {self.right}"
 
 
-def first_differences(pairs: Sequence[Pair], *, beside: Path) -> list[list[Difference]]:
+def first_differences(
+    pairs: Sequence[Pair], *, beside: Path, relative: float = 0.0
+) -> list[list[Difference]]:
     """Return, for each pair of value files, where each name's values differ first.
 
     Args:
         pairs: Files that steps wrote.
         beside: The folder from which the notebook's own modules are imported.
+        relative: See :func:`first_difference`.
     """
     if not pairs:
         return []
-    request = json.dumps({"pairs": [list(map(str, pair)) for pair in pairs], "beside": str(beside)})
+    request = json.dumps(
+        {
+            "pairs": [list(map(str, pair)) for pair in pairs],
+            "beside": str(beside),
+            "relative": relative,
+        }
+    )
     child = subprocess.run(  # noqa: S603 - this very module
         [sys.executable, "-W", "ignore", "-m", __name__],
         input=request,
@@ -56,19 +66,23 @@ def first_differences(pairs: Sequence[Pair], *, beside: Path) -> list[list[Diffe
     return [[Difference(**each) for each in found] for found in json.loads(lines[-1])]
 
 
-def first_difference(left: object, right: object, *, where: str = "value") -> Difference | None:
+def first_difference(
+    left: object, right: object, *, where: str = "value", relative: float = 0.0
+) -> Difference | None:
     """Return where ``left`` and ``right`` differ first, None if they are the same.
 
     Types must be the same. Arrays are compared by dtype, shape and bytes, functions and classes by
-    name, other objects by what pickle would store of them.
+    name, other objects by what pickle would store of them. ``relative`` is how far floats may be
+    from each other, as a part of them; zero compares to the last bit.
     """
-    return _Comparison().differ(left, right, where)
+    return _Comparison(relative).differ(left, right, where)
 
 
 class _Comparison:
     """One walk over two values; pairs that are being compared already count as the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, relative: float) -> None:
+        self._relative = relative
         self._seen: dict[tuple[int, int], tuple[object, object]] = {}
         self._places: tuple[dict[int, str], dict[int, str]] = ({}, {})
         """Of the containers on either side: where each was found first."""
@@ -86,7 +100,8 @@ class _Comparison:
         self._seen[id(left), id(right)] = (left, right)
         if isinstance(left, float):
             is_same = left.hex() == right.hex()  # tells 0.0 from -0.0; "nan" is one
-            return None if is_same else _shown(left, right, where)
+            is_near = self._relative and math.isclose(left, right, rel_tol=self._relative)
+            return None if is_same or is_near else _shown(left, right, where)
         if isinstance(left, int | str | bytes | complex | bytearray | frozenset | set):
             return None if left == right else _shown(left, right, where)
         return self._differ_inside(left, right, where)
@@ -100,7 +115,7 @@ class _Comparison:
         if numpy and isinstance(left, numpy.ndarray):
             return self._differ_as_arrays(left, right, where)
         if pandas and isinstance(left, pandas.DataFrame | pandas.Series | pandas.Index):
-            return _differ_as_pandas(pandas, left, right, where)
+            return _differ_as_pandas(pandas, left, right, where, self._relative)
         if isinstance(left, Mapping) and isinstance(right, Mapping):
             return self._differ_as_mappings(left, right, where)
         if isinstance(left, list | tuple):
@@ -114,7 +129,16 @@ class _Comparison:
             return _shown((left.dtype, left.shape), (right.dtype, right.shape), where)
         if left.dtype.hasobject:
             return self._differ_in_order(left.tolist(), right.tolist(), where)
-        return None if left.tobytes() == right.tobytes() else _shown(left, right, where)
+        if left.tobytes() == right.tobytes() or self._are_near(left, right):
+            return None
+        return _shown(left, right, where)
+
+    def _are_near(self, left: Any, right: Any) -> bool:
+        """Tell whether two arrays hold the same numbers, give or take what is allowed."""
+        if not self._relative or left.dtype.kind not in "fc":
+            return False
+        numpy = sys.modules["numpy"]
+        return bool(numpy.allclose(left, right, rtol=self._relative, atol=0, equal_nan=True))
 
     def _differ_as_mappings(
         self, left: Mapping[Any, Any], right: Mapping[Any, Any], where: str
@@ -146,8 +170,10 @@ class _Comparison:
         return self._differ_in_order(mine, others, f"{where} ({type(left).__name__})")
 
 
-def _differ_as_pandas(pandas: Any, left: Any, right: Any, where: str) -> Difference | None:
-    """Compare as pandas does, exactly; how columns lie in memory does not count."""
+def _differ_as_pandas(
+    pandas: Any, left: Any, right: Any, where: str, relative: float
+) -> Difference | None:
+    """Compare as pandas does; how columns lie in memory does not count."""
     kinds = (
         (pandas.DataFrame, "frame"),
         (pandas.Series, "series"),
@@ -155,8 +181,9 @@ def _differ_as_pandas(pandas: Any, left: Any, right: Any, where: str) -> Differe
     )
     kind = next(name for pandas_type, name in kinds if isinstance(left, pandas_type))
     compare = getattr(pandas.testing, f"assert_{kind}_equal")
+    near = {"check_exact": False, "rtol": relative, "atol": 0.0}
     try:
-        compare(left, right, check_exact=True, obj=where)
+        compare(left, right, obj=where, **near if relative else {"check_exact": True})
     except AssertionError as error:
         parts = str(error).splitlines()
         one = next((part[7:].strip() for part in parts if part.startswith("[left]:")), str(left))
@@ -223,20 +250,21 @@ class _ValueFile:
             return cls({}, f"{type(error).__name__}: {error}")
 
 
-def _compare_files(here: str, there: str) -> list[Difference]:
+def _compare_files(here: str, there: str, relative: float) -> list[Difference]:
     left, right = _ValueFile.read(here), _ValueFile.read(there)
     if left.problem or right.problem:
         problems = (left.problem or "loads", right.problem or "loads")
         return [_told(*problems, "values that are not the same bytes")]
     names = [*left.values, *(name for name in right.values if name not in left.values)]
-    return [found for name in names if (found := _compare_name(name, left.values, right.values))]
+    both = (left.values, right.values)
+    return [found for name in names if (found := _compare_name(name, *both, relative))]
 
 
 def _compare_name(
-    name: str, left: Mapping[str, object], right: Mapping[str, object]
+    name: str, left: Mapping[str, object], right: Mapping[str, object], relative: float
 ) -> Difference | None:
     if name in left and name in right:
-        return first_difference(left[name], right[name], where=name)
+        return first_difference(left[name], right[name], where=name, relative=relative)
     one, other = ("there" if name in each else "missing" for each in (left, right))
     return _told(one, other, name)
 
@@ -244,7 +272,7 @@ def _compare_name(
 def _main() -> None:
     request = json.load(sys.stdin)
     sys.path.insert(0, request["beside"])
-    found = [_compare_files(*pair) for pair in request["pairs"]]
+    found = [_compare_files(here, there, request["relative"]) for here, there in request["pairs"]]
     fields = ("where", "left", "right")
     answer = [[{f: getattr(each, f) for f in fields} for each in those] for those in found]
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -13,6 +13,7 @@ SUMMARIES = {
     "plan": "tell which steps a run would execute now, and why",
     "compile": "compile a notebook to the YAML of a Kubeflow pipeline",
     "parity": "tell whether the YAML gives what a run on this machine gives",
+    "verify": "tell whether the pipeline gives what the notebook gives, run from top to bottom",
     "run": "run a notebook as a pipeline on this machine",
     "batch": "run a notebook as a pipeline at many points",
     "resume": "continue a run that failed, was stopped or was killed",

@@ -72,12 +72,12 @@ def read_parameters_cell(source: str, parameters: Iterable[Parameter]) -> Parame
         derivation, so that running it again starts from a fresh object.
     """
     names = {parameter.name for parameter in parameters}
-    text, tree = _parse(source)
+    text, tree = parse_cell(source)
     literals: list[tuple[str, str]] = []
     fixed = {"get_ipython"}
     rest: list[_Statement] = []
     for statement in tree.body:
-        leaves = _assignments(statement)
+        leaves = named_assignments(statement)
         constant = [leaf for leaf in leaves if _is_literal(leaf, names)]
         for target, value in constant:
             literals.append((_name(target), ast.get_source_segment(text, value) or ""))
@@ -93,7 +93,8 @@ def read_parameters_cell(source: str, parameters: Iterable[Parameter]) -> Parame
     return ParametersCell(literals=tuple(literals), derivations=_group(rest, tuple(literals)))
 
 
-def _parse(source: str) -> tuple[str, ast.Module]:
+def parse_cell(source: str) -> tuple[str, ast.Module]:
+    """Return a cell's source as Python text, and its tree."""
     try:
         return source, ast.parse(source)
     except SyntaxError:
@@ -101,7 +102,7 @@ def _parse(source: str) -> tuple[str, ast.Module]:
         return text, ast.parse(text)
 
 
-def _assignments(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+def named_assignments(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
     """Return (target, value) for each assignment in the statement, with tuples taken apart."""
     match statement:
         case ast.Assign(targets=targets, value=value):

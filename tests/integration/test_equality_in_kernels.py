@@ -6,9 +6,10 @@ from pathlib import Path
 import kit
 import pytest
 from equality.reader import Case, read_cases
-from plain_run import first_difference, outputs_of, run_in_kernel
+from plain_run import first_difference, run_in_kernel
 
 from kernelpipe import api
+from kernelpipe.api.output_differences import outputs_of
 from kernelpipe.model.run import RunState
 
 pytestmark = pytest.mark.integration

@@ -11,10 +11,11 @@ from typing import Any
 import kfp_local
 import kit
 import pytest
-from plain_run import first_difference, outputs_of, run_in_kernel
+from plain_run import first_difference, run_in_kernel
 
 from kernelpipe import api
 from kernelpipe.api import value_differences
+from kernelpipe.api.output_differences import outputs_of
 from kernelpipe.compiler import Task, lower
 from kernelpipe.model.pipeline import Pipeline
 from kernelpipe.model.run import RunState

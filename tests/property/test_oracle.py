@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from plain_run import first_difference, normalise
+from plain_run import first_difference
 
 from kernelpipe.api import value_differences
+from kernelpipe.api.output_differences import normalise
 
 JSON = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-_LOCAL_ONLY: Final = ("touched", "checkpoints")
+_LOCAL_ONLY: Final = ("touched", "checkpoints", "boundaries")
 """What the names of our runtime's modules begin with that only runs on this machine need."""
 _PACKAGES: Final = {"kernelpipe.runtime": "kernelpipe_runtime", "cloudpickle": "cloudpickle"}
 """Package here -> package in a pod."""

@@ -22,7 +22,7 @@ from kernelpipe.backends.local.kernels import KernelPool
 from kernelpipe.backends.local.kernelspecs import KernelSpec, read_kernelspec
 from kernelpipe.backends.local.session import STEP_NOTEBOOK, Ending, Session
 
-_BASE_ENV = {"PYTHONHASHSEED": "0"}
+BASE_ENV = {"PYTHONHASHSEED": "0"}
 """The order of sets must not differ between steps."""
 
 
@@ -141,11 +141,11 @@ class Engine:
             directory,
             kernel=self._kernel,
             working_directory=self._working_directory,
-            env=_BASE_ENV | dict(env),
+            env=BASE_ENV | dict(env),
             on_cell=on_cell,
             on_cell_started=on_cell_started,
             memory_bytes=memory_bytes,
-            take_kernel=lambda: self._pool.take(os.environ | _BASE_ENV | dict(env)),
+            take_kernel=lambda: self._pool.take(os.environ | BASE_ENV | dict(env)),
         )
         server = self._server(env)
         if server is None:
@@ -169,7 +169,7 @@ class Engine:
             settings = self._settings
             if isinstance(settings, ServerSettings) and not self._is_closed:
                 assert self._spec is not None  # noqa: S101 - settings come from it
-                environment = _environment(self._spec, _BASE_ENV | dict(env))
+                environment = _environment(self._spec, BASE_ENV | dict(env))
                 key = frozenset(environment.items())
                 if key not in self._servers:
                     self._servers[key] = ForkServer(

@@ -1,0 +1,499 @@
+"""Whether a notebook gives as a pipeline what it gives when it runs from top to bottom."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from kernelpipe.api.folder_copies import WorkingFolder
+from kernelpipe.api.likely_reasons import Reasons
+from kernelpipe.api.operations import OnDiagnostic, PathLike, report_diagnostics
+from kernelpipe.api.run_differences import (
+    Comparison,
+    Found,
+    Side,
+    compared_cells,
+    pipeline_side,
+    plain_side,
+)
+from kernelpipe.api.tolerant_texts import Tolerance
+from kernelpipe.errors import BackendError, RunInterruptedError
+from kernelpipe.model.names import StepName
+from kernelpipe.model.run import Run, RunState
+from kernelpipe.model.verification import Discrepancy, LeftOut, Reason, Verification
+
+if TYPE_CHECKING:
+    from kernelpipe.backends.local import Machine, Reporter
+    from kernelpipe.backends.local.engine import Engine, StepSession
+    from kernelpipe.backends.local.plain import PlainNotebook, PlainRun
+    from kernelpipe.backends.local.session import Ending
+    from kernelpipe.compiler import Task
+    from kernelpipe.model.notebook import Notebook
+    from kernelpipe.model.pipeline import Pipeline
+
+USUAL_TOLERANCE = 1e-9
+"""How far floats may be from each other, as a part of them."""
+_LEAST_JOBS = 2
+
+
+class Bench:
+    """Where notebooks are verified: a scratch folder and warm processes; a context manager.
+
+    Verifying many notebooks on one bench saves starting those for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: int | None = None,
+        is_plain_warm: bool = False,
+        modules: Sequence[str] = (),
+    ) -> None:
+        """Prepare; nothing starts.
+
+        Args:
+            jobs: How many steps may run at the same time; None means one per processor, at least
+                two.
+            is_plain_warm: Run notebooks plainly in a process forked from a warm one, as steps
+                are, not in a kernel of their own.
+            modules: Dotted names of what the notebooks import: the processes that steps are forked
+                from have it loaded.
+        """
+        self.jobs = max(_LEAST_JOBS, os.cpu_count() or 1) if jobs is None else jobs
+        self.is_plain_warm = is_plain_warm
+        self.modules = tuple(modules)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        from kernelpipe.backends import local  # noqa: PLC0415 - loads the engine
+
+        scratch = tempfile.TemporaryDirectory(prefix="kernelpipe-verify-")
+        # Resolved, as the notebook sees its working directory.
+        self.scratch = Path(self._stack.enter_context(scratch)).resolve()
+        self.machine: Machine = self._stack.enter_context(local.Machine(jobs=self.jobs))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """A notebook that is verified, and how."""
+
+    notebook: "Notebook"
+    pipeline: "Pipeline"
+    tasks: "tuple[Task, ...]"
+    given: Mapping[str, object]
+    engine: str
+    relative: float
+    bench: Bench
+    reporter: "Reporter"
+
+    @property
+    def source(self) -> Path:
+        """The user's notebook."""
+        return Path(self.pipeline.path).absolute()
+
+
+def verify(  # noqa: PLR0913 - options of the command
+    notebook: PathLike,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    twice: bool = False,
+    relative: float = USUAL_TOLERANCE,
+    engine: str = "auto",
+    reporter: "Reporter | None" = None,
+    on_diagnostic: OnDiagnostic | None = None,
+    bench: Bench | None = None,
+) -> Verification:
+    """Run a notebook as a pipeline and from top to bottom in one kernel, and compare.
+
+    Each run begins with a copy of the notebook's folder, in the same place; nothing is recorded
+    and the folder itself is left alone.
+
+    Args:
+        notebook: Path of the notebook.
+        parameters: Values by parameter name; the rest keep their defaults.
+        twice: Run it plainly twice: what differs between these is no fault of the pipeline.
+        relative: How far floats may be from each other, as a part of them; zero asks for the same
+            bits and digits.
+        engine: What executes the pipeline's steps: ``auto`` or ``kernel``.
+        reporter: Is told how the run of the pipeline goes, and in messages how the plain one does.
+        on_diagnostic: Is called with each warning, in notebook order.
+        bench: Where to do it; None makes one.
+
+    Raises:
+        UsageError: If a parameter or an option is wrong; nothing was started.
+        NotebookReadError: If the file is not a readable notebook.
+        CompileError: If the notebook has errors, or uses what cannot be done here.
+        BackendError: If there is no kernel to run it in.
+        RunInterruptedError: If a signal stopped it.
+    """
+    from kernelpipe.analysis import build_pipeline  # noqa: PLC0415 - `import kernelpipe` is fast
+    from kernelpipe.backends import local  # noqa: PLC0415 - likewise
+    from kernelpipe.compiler import check_parameters, lower  # noqa: PLC0415 - likewise
+    from kernelpipe.notebook import read_notebook  # noqa: PLC0415 - likewise
+
+    read = read_notebook(Path(notebook))
+    pipeline = build_pipeline(read)
+    tasks = lower(pipeline)
+    report_diagnostics((*pipeline.diagnostics, *local.check_pipeline(pipeline)), on_diagnostic)
+    given = check_parameters(pipeline, parameters or {})
+    with ExitStack() as stack:
+        if bench is None:
+            bench = stack.enter_context(Bench())
+        subject = _Subject(
+            notebook=read,
+            pipeline=pipeline,
+            tasks=tasks,
+            given=given,
+            engine=engine,
+            relative=relative,
+            bench=bench,
+            reporter=reporter or local.SilentReporter(),
+        )
+        return _verify(subject, plain_runs=2 if twice else 1)
+
+
+def _verify(subject: _Subject, *, plain_runs: int) -> Verification:
+    from kernelpipe.backends.local.plain import PlainNotebook  # noqa: PLC0415 - loads the engine
+
+    begun = time.time()
+    notes: list[str] = []
+    folder = WorkingFolder(
+        subject.source.parent,
+        subject.bench.scratch,
+        texts="\n".join(cell.source for cell in subject.notebook.cells),
+        on_note=notes.append,
+    )
+    run = _run_pipeline(subject, folder)
+    piped = pipeline_side(run, folder.changed(folder.keep("after-pipeline")))
+    skipped = [
+        step
+        for step in run.steps
+        if step.state is RunState.SKIPPED and run.state is not RunState.FAILED
+    ]
+    plain = PlainNotebook(
+        subject.notebook,
+        subject.pipeline,
+        subject.tasks,
+        given=subject.given,
+        left_out=[step.name for step in skipped],
+    )
+    sides: list[Side] = []
+    durations: list[float] = []
+    for number in range(plain_runs):
+        started = time.monotonic()
+        done = _run_plainly(subject, folder, plain, run, number)
+        durations.append(time.monotonic() - started)
+        files = folder.changed(folder.keep(f"after-plain-{number}"))
+        sides.append(plain_side(done, subject.pipeline, files))
+        notes += [f"{_name(place)} was not compared: {why}" for place, why in done.problems.items()]
+    return _Judge(subject, folder, run, plain, (begun, time.time())).judge(
+        sides,
+        piped,
+        plain_s=durations[0],
+        notes=notes,
+        left_out=[
+            LeftOut(step=step.name, reason=step.reason or "it was skipped") for step in skipped
+        ],
+    )
+
+
+def _name(place: str) -> str:
+    path = Path(place)
+    return f"value '{path.name}'" if path.is_absolute() else f"a metric of step '{place}'"
+
+
+class _Judge:
+    """Compares the runs of one notebook."""
+
+    def __init__(
+        self,
+        subject: _Subject,
+        folder: WorkingFolder,
+        run: Run,
+        plain: "PlainNotebook",
+        between: tuple[float, float],
+    ) -> None:
+        self._subject = subject
+        self._folder = folder
+        self._run = run
+        self._plain = plain
+        self._sources = {cell.index: cell.source for cell in subject.notebook.cells}
+        self._reasons = Reasons(pipeline=subject.pipeline, run=run, sources=self._sources)
+        self._tolerance = Tolerance(
+            relative=subject.relative,
+            between=between,
+            are_durations_masked=self._reasons.measures_time(),
+        )
+
+    def judge(
+        self,
+        sides: Sequence[Side],
+        piped: Side,
+        *,
+        plain_s: float,
+        notes: Sequence[str],
+        left_out: Sequence[LeftOut],
+    ) -> Verification:
+        """Return what differs between the first plain run and the pipeline's, and why."""
+        compared = self._compare(sides[0], piped)
+        repeated = [self._compare(sides[0], other) for other in sides[1:]]
+        unstable = {found.key for each in repeated for found in each.found}
+        reasons = replace(self._reasons, states=compared.states)
+        found = [each for each in compared.found if each.key not in unstable]
+        run = self._run
+        return Verification(
+            name=self._subject.pipeline.name,
+            path=self._subject.pipeline.path,
+            state=run.state,
+            plain_s=plain_s,
+            pipeline_s=run.duration_s or 0.0,
+            plain_runs=len(sides),
+            cells=compared.cells,
+            values=compared.values,
+            metrics=compared.metrics,
+            files=compared.files,
+            found=tuple(
+                self._explained(each, reasons, is_repeated=len(sides) > 1) for each in found
+            ),
+            unstable=tuple(self._proven(each) for other in repeated for each in other.found),
+            left_out=tuple(left_out),
+            error=piped.error if piped.error is not None and sides[0].error is not None else None,
+            notes=tuple(dict.fromkeys([*notes, *compared.notes])),
+        )
+
+    def _compare(self, plain: Side, other: Side) -> Comparison:
+        comparison = Comparison(
+            pipeline=self._subject.pipeline, folder=self._folder.path, tolerance=self._tolerance
+        )
+        owners = self._plain.owners
+        cells = compared_cells(self._run, plain.outputs, other.outputs, owners)
+        comparison.compare(plain, other, cells=cells, owners=owners)
+        return comparison
+
+    def _explained(self, found: Found, reasons: Reasons, *, is_repeated: bool) -> Discrepancy:
+        reason, text = reasons.likely(found.step, found.cell)
+        if is_repeated and reason is Reason.NON_DETERMINISM:
+            reason = Reason.OURS
+            text = "two plain runs agree, so that it is probably a fault of kernelpipe"
+        return self._told(found, reason, text)
+
+    def _proven(self, found: Found) -> Discrepancy:
+        return self._told(
+            found, Reason.NON_DETERMINISM, "two plain runs of the notebook differ in it, too"
+        )
+
+    def _told(self, found: Found, reason: Reason, text: str) -> Discrepancy:
+        cells = {cell.index: cell for cell in self._subject.notebook.cells}
+        return Discrepancy(
+            kind=found.kind,
+            step=found.step,
+            cell=found.cell,
+            what=found.what,
+            plain=found.plain,
+            pipeline=found.other,
+            location=cells[found.cell].location if found.cell in cells else None,
+            reason=reason,
+            explanation=text,
+        )
+
+
+def _run_pipeline(subject: _Subject, folder: WorkingFolder) -> Run:
+    from kernelpipe.api.running import run_request  # noqa: PLC0415 - as above
+    from kernelpipe.backends import local  # noqa: PLC0415 - likewise
+    from kernelpipe.backends.local.runtime_copy import install_runtime  # noqa: PLC0415 - likewise
+    from kernelpipe.runs import RunStore  # noqa: PLC0415 - loads SQLite
+
+    subject.reporter.message("as a pipeline:")
+    copy = folder.begin() / subject.source.name
+    store = RunStore(subject.bench.scratch / "home")
+    store.prepare()
+    _engine(subject, copy.parent, install_runtime(store.home))
+    request = run_request(
+        {
+            "jobs": subject.bench.jobs,
+            "use_cache": False,
+            "track": False,
+            "engine": subject.engine,
+        }
+    )
+    try:
+        return local.run_pipeline(
+            replace(subject.pipeline, path=str(copy)),
+            subject.tasks,
+            given=subject.given,
+            store=store,
+            request=request,
+            reporter=subject.reporter,
+            machine=subject.bench.machine,
+        )
+    except RunInterruptedError as error:
+        raise RunInterruptedError(_stopped(str(error))) from error
+
+
+def _stopped(text: str) -> str:
+    """Return what to say when a signal stopped it; the run's files are gone."""
+    names = [word.strip(";,") for word in text.split() if word.startswith("SIG")]
+    return f"stopped by {names[0] if names else 'a signal'}; nothing was recorded"
+
+
+def _run_plainly(
+    subject: _Subject, folder: WorkingFolder, plain: "PlainNotebook", run: Run, number: int
+) -> "PlainRun":
+    from kernelpipe.backends.local.runtime_copy import install_runtime  # noqa: PLC0415 - as above
+
+    again = " once more" if number else ""
+    subject.reporter.message(f"from top to bottom in one kernel{again}: {plain.count} cells")
+    path = folder.begin()
+    runtime = install_runtime(subject.bench.scratch / "home")
+    directory = subject.bench.scratch / f"plain-{run.id}-{number}"
+    return plain.run(
+        directory, runtime, lambda place: _execute(subject, place, path, runtime, plain, run)
+    )
+
+
+def _execute(
+    subject: _Subject,
+    directory: Path,
+    path: Path,
+    runtime: Path,
+    plain: "PlainNotebook",
+    run: Run,
+) -> "Ending":
+    """Execute the plain notebook in ``directory``, where a signal ends it at once."""
+    from kernelpipe.backends.local.session import KernelStartError  # noqa: PLC0415 - as above
+    from kernelpipe.backends.local.signals import on_stop_signal  # noqa: PLC0415 - likewise
+
+    signals: list[str] = []
+    session = _session(subject, directory, path, runtime, _told_steps(subject, plain), run)
+
+    def stop(name: str) -> None:
+        signals.append(name)
+        session.kill()
+
+    try:
+        with on_stop_signal(stop):
+            ending = session.execute()
+    except KernelStartError as error:
+        raise BackendError(f"the kernel for the plain run did not start: {error}") from error
+    if signals:
+        raise RunInterruptedError(_stopped(signals[0]))
+    return ending
+
+
+def _told_steps(subject: _Subject, plain: "PlainNotebook") -> Callable[[int], None]:
+    """Return what tells the reporter, before a cell runs, when another step begins."""
+    last: list[StepName | None] = [None]
+
+    def tell(index: int) -> None:
+        step = plain.owners.get(index)
+        if step is not None and step != last[0]:
+            last[0] = step
+            subject.reporter.message(f"cell {index} ({step})")
+
+    return tell
+
+
+def _session(
+    subject: _Subject,
+    directory: Path,
+    path: Path,
+    runtime: Path,
+    on_cell_started: Callable[[int], None],
+    run: Run,
+) -> "StepSession":
+    from kernelpipe.backends.local.engine import BASE_ENV  # noqa: PLC0415 - as above
+    from kernelpipe.backends.local.exiting import RUN_REASON, RUN_STATE  # noqa: PLC0415 - likewise
+    from kernelpipe.backends.local.kernels import installed_kernel  # noqa: PLC0415 - likewise
+    from kernelpipe.backends.local.session import Session  # noqa: PLC0415 - likewise
+
+    kernel, _ = installed_kernel(subject.pipeline.kernel_name)
+    env = {entry.key: entry.value for step in subject.pipeline.steps for entry in step.settings.env}
+    if any(step.is_exit for step in subject.pipeline.steps):
+        env |= {RUN_STATE: run.state.value, RUN_REASON: ""}
+    if subject.bench.is_plain_warm:
+        engine = _engine(subject, path, runtime)
+        return engine.session(
+            directory,
+            env=env,
+            on_cell_started=on_cell_started,
+            on_cell=lambda _: None,
+            memory_bytes=None,
+        )
+    return Session(
+        directory,
+        kernel=kernel,
+        working_directory=path,
+        env=BASE_ENV | env,
+        on_cell=lambda _: None,
+        on_cell_started=on_cell_started,
+    )
+
+
+def _engine(subject: _Subject, path: Path, runtime: Path) -> "Engine":
+    """Return what forks steps, with what all notebooks of the bench import."""
+    from kernelpipe.backends.local.engine import Mode  # noqa: PLC0415 - as above
+    from kernelpipe.backends.local.kernels import installed_kernel  # noqa: PLC0415 - likewise
+
+    modules = {module for task in subject.tasks for module in task.modules}
+    return subject.bench.machine.engine(
+        kernel=installed_kernel(subject.pipeline.kernel_name)[0],
+        working_directory=path,
+        runtime=runtime,
+        modules=sorted(modules.union(subject.bench.modules)),
+        mode=Mode(subject.engine),
+        on_note=subject.reporter.message,
+    )
+
+
+def verification_document(found: Verification) -> dict[str, object]:
+    """Return what was compared and what differed, as JSON."""
+    return {
+        "notebook": found.path,
+        "is_same": found.is_same,
+        "state": found.state.value,
+        "plain": {"runs": found.plain_runs, "duration_s": round(found.plain_s, 3)},
+        "pipeline": {"duration_s": round(found.pipeline_s, 3)},
+        "cells": found.cells,
+        "values": found.values,
+        "metrics": found.metrics,
+        "files": found.files,
+        "differences": [_difference_document(each) for each in found.found],
+        "unstable": [_difference_document(each) for each in found.unstable],
+        "left_out": [{"step": each.step, "reason": each.reason} for each in found.left_out],
+        "error": None
+        if found.error is None
+        else {
+            "cell": found.error.cell_index,
+            "line": found.error.line,
+            "ename": found.error.ename,
+            "evalue": found.error.evalue,
+        },
+        "notes": list(found.notes),
+    }
+
+
+def _difference_document(each: Discrepancy) -> dict[str, object]:
+    return {
+        "kind": each.kind.value,
+        "step": each.step,
+        "cell": each.cell,
+        "what": each.what,
+        "plain": each.plain,
+        "pipeline": each.pipeline,
+        "reason": each.reason.value,
+        "explanation": each.explanation,
+    }
