@@ -1,6 +1,6 @@
 """What calls do: dispatches to builtins, libraries, the notebook's own code, or unknown code."""
 
-from kernelpipe.analysis.expressions import constant_text, library_attribute, tainted
+from kernelpipe.analysis.expressions import library_attribute, tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     NOTHING,
@@ -14,7 +14,6 @@ from kernelpipe.analysis.heap import (
 from kernelpipe.analysis.knowledge import (
     draws_plot,
     draws_when_fitted,
-    file_use_of_method,
     fits_estimator,
     gives_view,
     is_pure_method,
@@ -23,6 +22,7 @@ from kernelpipe.analysis.knowledge import (
 from kernelpipe.analysis.library_calls import LibraryCalls
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods, find_method
 from kernelpipe.analysis.summaries import Argument, DeferredCall
+from kernelpipe.analysis.texts import called, constant_of
 from kernelpipe.analysis.unknown_calls import CONSUMED, all_values, has_keyword
 
 _NOT_IMPLICIT = frozenset(
@@ -79,7 +79,9 @@ class Calls(LibraryCalls, OwnCalls):
         """Call each thing that ``callee`` may be; return what the call may give."""
         values: set[Obj] = set()
         if self.in_function and (
-            any(is_open(o) for o in callee) or _may_call_back(callee, arguments)
+            any(is_open(o) for o in callee)
+            or _may_call_back(callee, arguments)
+            or any(self.touches_open_path(o.dotted or "", arguments) for o in callee)
         ):
             self.effects.calls.append(
                 DeferredCall(callee=callee, method=None, arguments=arguments, result=result)
@@ -122,7 +124,10 @@ class Calls(LibraryCalls, OwnCalls):
         self, receiver: Value, name: str, arguments: tuple[Argument, ...], result: Obj
     ) -> Value:
         """Call method ``name`` of each thing that ``receiver`` may be."""
-        if self.in_function and any(is_open(o) for o in receiver):
+        if self.in_function and (
+            any(is_open(o) for o in receiver)
+            or any(self.touches_open_path(f"{o.dotted}.{name}", arguments) for o in receiver)
+        ):
             self.effects.calls.append(
                 DeferredCall(callee=receiver, method=name, arguments=arguments, result=result)
             )
@@ -142,7 +147,8 @@ class Calls(LibraryCalls, OwnCalls):
             return self.call_own_method(o, own, arguments)
         if o.kind is Kind.CLASS or o.klass is not None:
             return self.call_unknown((o,), arguments)
-        self._files_of_method(o, name, arguments)
+        if name not in self.world.methods:
+            self.method_files(o, name, arguments)
         if name in ("query", "eval") and name not in self.world.methods:
             self.read_query(arguments)
         if o.kind is Kind.IMMUTABLE:
@@ -155,15 +161,14 @@ class Calls(LibraryCalls, OwnCalls):
         return self._method_result(o, name, arguments)
 
     def _call_text(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
-        parts = [constant_text(frozenset({o}))] + [constant_text(a.value) for a in arguments]
-        if name == "joinpath" and all(p is not None for p in parts):
-            joined = "/".join(p for p in parts if p is not None)
-            return frozenset({new(Kind.IMMUTABLE, constant=joined)})
         if name in ("iterdir", "glob", "rglob"):
             return frozenset({new(Kind.ITERATOR)})
         if name == "open":
-            self.open_file(constant_text(frozenset({o})), arguments, mode_index=0)
             return frozenset({new(Kind.FILE)})
+        text = called(name, o.constant, [constant_of(a.value) for a in arguments])
+        if text is not None:
+            made = frozenset({new(Kind.IMMUTABLE, constant=text)})
+            return tainted(made, [frozenset({o}), *(a.value for a in arguments)])
         return tainted(ATOM_VALUE, [frozenset({o}), *(a.value for a in arguments)])
 
     def _change_by_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
@@ -216,22 +221,6 @@ class Calls(LibraryCalls, OwnCalls):
         else:
             value = part_of(frozenset({o}) | all_values(arguments))
         return value
-
-    def _files_of_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
-        use = file_use_of_method(name)
-        if use is None or name in self.world.methods:
-            return
-        is_write, is_own_path = use
-        if (
-            is_own_path
-            and o.kind is not Kind.IMMUTABLE
-            and (o.kind is not Kind.UNKNOWN or name == "rename")
-        ):
-            return
-        if is_own_path:
-            self.file_use(constant_text(frozenset({o})), is_write=is_write)
-        elif arguments:
-            self.file_use(constant_text(arguments[0].value), is_write=is_write)
 
     def _draw_for_fit(self, o: Obj) -> None:
         if o.constant != "random_state" and draws_when_fitted(o.dotted):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.summaries import Argument, Effects, FileUse, StateEvent, StateUse
+from kernelpipe.analysis.texts import file_of, given_of
 
 
 @dataclass(slots=True)
@@ -218,9 +219,27 @@ class Core:
         """Record a use of hidden state."""
         self.effects.states.append(StateEvent(state=state, use=use))
 
-    def file_use(self, path: str | None, *, is_write: bool) -> None:
-        """Record that a file may be read or written."""
-        self.effects.files.add(FileUse(path=path, is_write=is_write))
+    def file_use(
+        self, path: object, *, is_write: bool, is_whole: bool = False, is_pattern: bool = False
+    ) -> None:
+        """Record that a file may be read or written.
+
+        Args:
+            path: A text, a ``texts.Beginning`` of one, or None: any file.
+            is_write: It may be written.
+            is_whole: If it is written, nothing is left of what was there.
+            is_pattern: ``path`` may have the characters of a file name pattern.
+        """
+        where = file_of(path, is_pattern=is_pattern)
+        if where != "":
+            is_certain = not self.uncertain and not self.in_function and isinstance(path, str)
+            use = FileUse(
+                path=where,
+                is_write=is_write,
+                is_whole=is_whole and is_certain,
+                given=given_of(path),
+            )
+            self.effects.files.add(use)
 
     def is_seeded(self, state: str) -> bool:
         """Tell whether a random generator was given a seed before this point."""

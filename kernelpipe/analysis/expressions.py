@@ -2,13 +2,19 @@
 
 import ast
 from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath
 from typing import cast
 
 from kernelpipe.analysis.core import Core, Flow, Scope, ScopeKind
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
 from kernelpipe.analysis.knowledge import STATE_OBJECTS
 from kernelpipe.analysis.summaries import Argument
+from kernelpipe.analysis.texts import (
+    attribute_of,
+    concatenated,
+    constant_of,
+    path_of,
+    percent_formatted,
+)
 
 _SHARING_OPERATORS = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.Mod)
 _NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
@@ -50,16 +56,15 @@ class Expressions(Core):
 
     def _JoinedStr(self, node: ast.JoinedStr) -> Value:
         parts = [self.evaluate(v) for v in node.values]
-        texts = [constant_text(p) for p in parts]
-        if all(t is not None for t in texts):
-            return frozenset({new(Kind.IMMUTABLE, constant="".join(t for t in texts if t))})
-        return tainted(ATOM_VALUE, parts)
+        text = concatenated(constant_of(p) for p in parts)
+        made = ATOM_VALUE if text is None else frozenset({new(Kind.IMMUTABLE, constant=text)})
+        return tainted(made, parts)
 
     def _FormattedValue(self, node: ast.FormattedValue) -> Value:
         value = self.evaluate(node.value)
         self.evaluate(node.format_spec)
         plain = node.format_spec is None and node.conversion == -1
-        return value if plain and constant_text(value) is not None else tainted(ATOM_VALUE, [value])
+        return value if plain and constant_of(value) is not None else tainted(ATOM_VALUE, [value])
 
     # -- containers ----------------------------------------------------------------------------
     def _display(self, kind: Kind, nodes: list[ast.expr]) -> Value:
@@ -241,6 +246,8 @@ class Expressions(Core):
                 result.add(library_attribute(o, name))
             elif name in ("shape", "ndim", "size", "dtype", "empty"):
                 result |= ATOM_VALUE
+            elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
+                result |= tainted(frozenset({new(Kind.IMMUTABLE, constant=text)}), [frozenset({o})])
             else:
                 result |= part_of(frozenset({o}))
         return frozenset(result)
@@ -275,7 +282,11 @@ class Expressions(Core):
         if isinstance(node.func, ast.Attribute):
             receiver = self.evaluate(node.func.value)
             return self.call_method(receiver, node.func.attr, self._arguments(node), result)
+        before = set(self.effects.files)
         callee = self.evaluate(node.func)
+        if before != self.effects.files and all(o.function is not None for o in callee):
+            self.effects.files = before  # the call itself tells what its arguments make of it
+            self.used.difference_update(callee)
         return self.call(callee, self._arguments(node), result)
 
     def _arguments(self, node: ast.Call) -> tuple[Argument, ...]:
@@ -393,10 +404,10 @@ def _item(o: Obj, index: int) -> Value | None:
     return o.items[index]
 
 
-def _joined(left: Value, right: Value, operator: ast.operator) -> str | None:
-    first, second = constant_text(left), constant_text(right)
-    if first is None or second is None:
-        return None
+def _joined(left: Value, right: Value, operator: ast.operator) -> object:
+    first, second = constant_of(left), constant_of(right)
     if isinstance(operator, ast.Add):
-        return first + second
-    return str(PurePosixPath(first) / second) if isinstance(operator, ast.Div) else None
+        return concatenated((first, second))
+    if isinstance(operator, ast.Mod):
+        return percent_formatted(first)
+    return path_of((first, second)) if isinstance(operator, ast.Div) else None

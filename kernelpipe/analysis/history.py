@@ -16,6 +16,7 @@ from kernelpipe.analysis.knowledge import AMBIENT, GENERATORS
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import Program
 from kernelpipe.analysis.summaries import FileUse, StateUse
+from kernelpipe.analysis.texts import Computed
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole
 
@@ -123,6 +124,8 @@ def execute(cell: Cell, body: Iterable[ast.stmt], world: World) -> Executed:
         world: What is known before it.
     """
     facts = execute_cell(body, world, may_raise=cell.may_raise)
+    if cell.role is CellRole.PARAMETERS:
+        _mark_given(facts)
     found = Executed(facts=facts, files=tuple(sorted(facts.effects.files, key=str)))
     if facts.binds_unknown or facts.effects.reads_everything:
         found.everything = tuple(sorted(world.names))
@@ -262,6 +265,14 @@ class HistoryWriter:
     def _version(self, name: str, event: Event, placed: PlacedCell, value: Value) -> None:
         versions = self.history.versions.setdefault(name, [])
         versions.append(Version(event=event, placed=placed, value=value))
+
+
+def _mark_given(facts: CellFacts) -> None:
+    """Let texts that are parameters, or made of some, tell that a run may be given others."""
+    for name, value in facts.bound.items():
+        for o in value:
+            if o.kind is Kind.IMMUTABLE and isinstance(o.constant, str):
+                o.constant = Computed.of(o.constant, [name])
 
 
 def _compared(objects: set[Obj]) -> set[Obj]:

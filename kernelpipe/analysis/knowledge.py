@@ -33,8 +33,6 @@ class CallFacts:
     state: str | None = None
     sets_state_anew: bool = False
     draws_from: str | None = None
-    reads_file: int | None = None
-    writes_file: int | None = None
     is_tainted: bool = False
 
 
@@ -188,34 +186,34 @@ def _table() -> dict[str, CallFacts]:
         "threading.Thread": handle,
         "threading.Event": handle,
         "socket.socket": handle,
-        "sqlite3.connect": CallFacts(kind=Kind.HANDLE, writes_file=0),
-        "joblib.dump": CallFacts(writes_file=1),
-        "joblib.load": CallFacts(reads_file=0),
-        "numpy.save": CallFacts(writes_file=0),
-        "numpy.savez": CallFacts(writes_file=0),
-        "numpy.savez_compressed": CallFacts(writes_file=0),
-        "numpy.savetxt": CallFacts(writes_file=0),
-        "numpy.load": CallFacts(kind=Kind.ARRAY, reads_file=0),
-        "numpy.loadtxt": CallFacts(kind=Kind.ARRAY, reads_file=0),
-        "numpy.genfromtxt": CallFacts(kind=Kind.ARRAY, reads_file=0),
-        "numpy.fromfile": CallFacts(kind=Kind.ARRAY, reads_file=0),
-        "matplotlib.pyplot.savefig": CallFacts(writes_file=0),
-        "matplotlib.pyplot.imread": CallFacts(kind=Kind.ARRAY, reads_file=0),
-        "os.listdir": CallFacts(kind=Kind.LIST, reads_file=0),
-        "os.scandir": CallFacts(reads_file=0),
-        "os.walk": CallFacts(kind=Kind.GENERATOR, reads_file=0),
-        "os.path.exists": CallFacts(kind=Kind.IMMUTABLE, reads_file=0),
-        "os.path.isfile": CallFacts(kind=Kind.IMMUTABLE, reads_file=0),
-        "os.path.isdir": CallFacts(kind=Kind.IMMUTABLE, reads_file=0),
-        "os.path.getsize": CallFacts(kind=Kind.IMMUTABLE, reads_file=0),
-        "glob.glob": CallFacts(kind=Kind.LIST, reads_file=0),
-        "shutil.copy": CallFacts(reads_file=0, writes_file=1),
-        "shutil.copyfile": CallFacts(reads_file=0, writes_file=1),
-        "shutil.copy2": CallFacts(reads_file=0, writes_file=1),
-        "shutil.copytree": CallFacts(reads_file=0, writes_file=1),
-        "shutil.move": CallFacts(reads_file=0, writes_file=1),
-        "os.rename": CallFacts(reads_file=0, writes_file=1),
-        "os.replace": CallFacts(reads_file=0, writes_file=1),
+        "sqlite3.connect": handle,
+        "joblib.dump": CallFacts(),
+        "joblib.load": CallFacts(),
+        "numpy.save": CallFacts(),
+        "numpy.savez": CallFacts(),
+        "numpy.savez_compressed": CallFacts(),
+        "numpy.savetxt": CallFacts(),
+        "numpy.load": CallFacts(kind=Kind.ARRAY),
+        "numpy.loadtxt": CallFacts(kind=Kind.ARRAY),
+        "numpy.genfromtxt": CallFacts(kind=Kind.ARRAY),
+        "numpy.fromfile": CallFacts(kind=Kind.ARRAY),
+        "matplotlib.pyplot.savefig": CallFacts(),
+        "matplotlib.pyplot.imread": CallFacts(kind=Kind.ARRAY),
+        "os.listdir": CallFacts(kind=Kind.LIST),
+        "os.scandir": CallFacts(),
+        "os.walk": CallFacts(kind=Kind.GENERATOR),
+        "os.path.exists": CallFacts(kind=Kind.IMMUTABLE),
+        "os.path.isfile": CallFacts(kind=Kind.IMMUTABLE),
+        "os.path.isdir": CallFacts(kind=Kind.IMMUTABLE),
+        "os.path.getsize": CallFacts(kind=Kind.IMMUTABLE),
+        "glob.glob": CallFacts(kind=Kind.LIST),
+        "shutil.copy": CallFacts(),
+        "shutil.copyfile": CallFacts(),
+        "shutil.copy2": CallFacts(),
+        "shutil.copytree": CallFacts(),
+        "shutil.move": CallFacts(),
+        "os.rename": CallFacts(),
+        "os.replace": CallFacts(),
         "io.open": CallFacts(kind=Kind.FILE),
         "gzip.open": CallFacts(kind=Kind.FILE),
     }
@@ -225,7 +223,7 @@ def _table() -> dict[str, CallFacts]:
                 "os.remove os.unlink os.mkdir os.makedirs os.rmdir shutil.rmtree "
                 "shutil.make_archive"
             ).split(),
-            CallFacts(writes_file=0),
+            CallFacts(),
         )
     )
     for state, functions in {
@@ -297,8 +295,7 @@ def _by_root(root: str, last: str, dotted: str) -> CallFacts:
         result = Result.SHARES if last in _VIEWS else Result.FRESH
         return CallFacts(kind=Kind.ARRAY, result=result)
     if root == "pandas":
-        reads = 0 if last.startswith("read_") else None
-        return CallFacts(kind=Kind.FRAME, reads_file=reads, result=Result.CONTAINS)
+        return CallFacts(kind=Kind.FRAME, result=Result.CONTAINS)
     if root in _ESTIMATOR_ROOTS and last[:1].isupper():
         return CallFacts(kind=Kind.ESTIMATOR, result=Result.CONTAINS)
     package = ".".join(dotted.split(".")[:2])
@@ -360,14 +357,6 @@ _VIEW_METHODS = _names(
 _PLOTS = _names(
     "plot bar barh line scatter hist pie box boxplot kde density area hexbin imshow violinplot"
 )
-_FILE_WRITERS = _names(
-    "to_csv to_excel to_feather to_hdf to_json to_parquet to_pickle to_orc to_stata to_xml "
-    "savefig save_model save dump"
-)
-_PATH_WRITERS = _names("write_text write_bytes mkdir unlink touch rename rmdir")
-_PATH_READERS = _names("read_text read_bytes exists is_file is_dir iterdir glob rglob stat")
-
-
 _SETTERS = re.compile(
     r"(set_|enable_|disable_|register_|patch_)\w+|use|seed|seterr\w*|setcheckinterval|"
     r"setswitchinterval|setdefaulttimeout|setrecursionlimit|configure|login|install|"
@@ -412,15 +401,6 @@ def draws_plot(name: str) -> bool:
 def fits_estimator(name: str) -> bool:
     """Tell whether ``name`` trains its object and leaves the training data alone."""
     return name in _MUTATORS[Kind.ESTIMATOR] and name.startswith(("fit", "partial_fit"))
-
-
-def file_use_of_method(name: str) -> tuple[bool, bool] | None:
-    """Return (writes, the path is the object itself) for a method that touches a file."""
-    if name in _FILE_WRITERS:
-        return True, False
-    if name in _PATH_WRITERS:
-        return True, True
-    return (False, True) if name in _PATH_READERS else None
 
 
 _DETERMINISTIC = _names(

@@ -4,6 +4,7 @@ import ast
 import re
 
 from kernelpipe.analysis.expressions import constant_text, tainted
+from kernelpipe.analysis.file_calls import FileCalls
 from kernelpipe.analysis.heap import ATOM, ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
 from kernelpipe.analysis.knowledge import (
     CONTAINER_BUILTINS,
@@ -17,18 +18,24 @@ from kernelpipe.analysis.knowledge import (
     sets_library_up,
 )
 from kernelpipe.analysis.summaries import Argument, StateUse
-from kernelpipe.analysis.unknown_calls import CONSUMED, UnknownCalls, all_values, has_keyword
+from kernelpipe.analysis.texts import attribute_of, constant_of, path_of
+from kernelpipe.analysis.unknown_calls import CONSUMED, all_values, has_keyword
 
 _QUERY_NAME = re.compile(r"@?\b([A-Za-z_]\w*)")
 _STATE_READERS = frozenset("get keys items values copy index count create_decimal".split())
 _LOGGING_SETTERS = frozenset(
     "setLevel addHandler removeHandler addFilter removeFilter setFormatter".split()
 )
+_PATH_MAKERS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
+_PLACES = {"os.getcwd": ".", "pathlib.Path.cwd": ".", "pathlib.Path.home": "~"}
+_PATH_KEEPERS = frozenset(
+    f"os.path.{name}" for name in ("abspath", "realpath", "normpath", "expanduser")
+) | {"os.fspath"}
 _TAINT = new(Kind.IMMUTABLE)
 _TAINT.is_tainted = True
 
 
-class LibraryCalls(UnknownCalls):
+class LibraryCalls(FileCalls):
     """Calls functions that are not the notebook's."""
 
     def call_library(self, dotted: str, arguments: tuple[Argument, ...]) -> Value:
@@ -41,9 +48,7 @@ class LibraryCalls(UnknownCalls):
             return frozenset({new(Kind.IMPORTED, dotted=dotted)})
         if self._call_state_method(owner, method):
             return ATOM_VALUE
-        if root == "subprocess" or dotted in ("os.system", "os.popen", "os.spawnl", "os.execv"):
-            self.file_use(None, is_write=True)
-            self.file_use(None, is_write=False)
+        self.library_files(dotted, arguments)
         facts = library_call(dotted)
         if sets_library_up(dotted):
             self.effects.foreign_stores.append(dotted)
@@ -52,7 +57,9 @@ class LibraryCalls(UnknownCalls):
         if dotted in ("pandas.eval", "numexpr.evaluate"):
             self.read_query(arguments)
         self._library_effects(facts, arguments)
-        return self._library_result(dotted, facts, arguments)
+        made = self._library_result(dotted, facts, arguments)
+        self.connection(dotted, arguments, made)
+        return made
 
     def _call_state_method(self, owner: str, method: str) -> bool:
         """Tell whether a method belongs to a library object that holds hidden state."""
@@ -82,10 +89,6 @@ class LibraryCalls(UnknownCalls):
             self.state_event(facts.state, use)
         if facts.draws_from and not has_keyword(arguments, "random_state"):
             self.draw(facts.draws_from)
-        for number, is_write in ((facts.reads_file, False), (facts.writes_file, True)):
-            if number is not None:
-                path = constant_text(arguments[number].value) if number < len(arguments) else None
-                self.file_use(path, is_write=is_write)
 
     def _library_result(
         self, dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]
@@ -95,7 +98,8 @@ class LibraryCalls(UnknownCalls):
             return tainted(_split(arguments), [values])
         if facts.kind is Kind.IMMUTABLE:
             text = _path_text(dotted, arguments)
-            value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if text else ATOM_VALUE
+            known = text is not None
+            value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
         elif facts.result is Result.SHARES:
             value = part_of(values) | frozenset({_holding(facts.kind, values)})
         else:
@@ -126,8 +130,9 @@ class LibraryCalls(UnknownCalls):
         if name in SHARING_BUILTINS:
             return values | part_of(values)
         if name in IMMUTABLE_BUILTINS or name[:1].isupper():
-            text = constant_text(arguments[0].value) if name == "str" and arguments else None
-            value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if text else ATOM_VALUE
+            text = constant_of(arguments[0].value) if name == "str" and arguments else None
+            known = text is not None
+            value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
             return tainted(value, [values])
         return self.call_unknown((), arguments)
 
@@ -145,8 +150,7 @@ class LibraryCalls(UnknownCalls):
                     self.effects.foreign_stores.append(o.dotted or "")
             return self.call_unknown((), arguments)
         if name == "open":
-            path = constant_text(arguments[0].value) if arguments else None
-            self.open_file(path, arguments, mode_index=1)
+            self.library_files("builtins.open", arguments)
             return frozenset({new(Kind.FILE)})
         self.effects.shows |= name in ("print", "display")
         self.effects.identity |= values if name == "id" else set()
@@ -185,18 +189,6 @@ class LibraryCalls(UnknownCalls):
             if self.in_function or name in self.world.names or name in self.scope.flow.bound:
                 self.use(self.load(name))
         self.uncertain -= 1
-
-    def open_file(
-        self, path: str | None, arguments: tuple[Argument, ...], *, mode_index: int
-    ) -> None:
-        """Record what opening a file may do to it, from its mode."""
-        named = [a for a in arguments if a.keyword == "mode"]
-        given = named or [a for a in arguments if a.keyword is None][mode_index : mode_index + 1]
-        mode = constant_text(given[0].value) if given else "r"
-        if mode is None or set(mode) & set("wax+"):
-            self.file_use(path, is_write=True)
-        if mode is None or set(mode) & set("r+"):
-            self.file_use(path, is_write=False)
 
     def draw(self, state: str) -> None:
         """Record that a random generator gives its next values."""
@@ -253,8 +245,15 @@ def _state_of(dotted: str) -> str | None:
     return None
 
 
-def _path_text(dotted: str, arguments: tuple[Argument, ...]) -> str | None:
-    if dotted not in ("pathlib.Path", "pathlib.PurePath", "os.path.join", "pathlib.PosixPath"):
-        return None
-    texts = [constant_text(a.value) for a in arguments]
-    return "/".join(t for t in texts if t is not None) if None not in texts else None
+def _path_text(dotted: str, arguments: tuple[Argument, ...]) -> object:
+    """Return the path that a library function makes, a ``texts.Beginning``, or None."""
+    if dotted in _PLACES or any(a.is_starred for a in arguments):
+        return _PLACES.get(dotted)
+    parts = [constant_of(a.value) for a in arguments]
+    if dotted in _PATH_MAKERS:
+        return path_of(parts)
+    if dotted in _PATH_KEEPERS and len(parts) == 1:
+        return parts[0]
+    if dotted in ("os.path.dirname", "os.path.basename") and len(parts) == 1:
+        return attribute_of(parts[0], "parent" if dotted.endswith("dirname") else "name")
+    return None

@@ -4,10 +4,11 @@ import ast
 import re
 from string import Formatter
 
-from kernelpipe.analysis.core import Core
+from kernelpipe.analysis.file_calls import FileCalls
 from kernelpipe.analysis.heap import ATOM_VALUE, Kind, Value, new
 from kernelpipe.analysis.source import parse_python
 from kernelpipe.analysis.summaries import StateUse
+from kernelpipe.analysis.texts import constant_of, given_of
 from kernelpipe.notebook.transform import transform
 
 _PYTHON_MAGICS = frozenset("time prun memit mprun lprun debug pdb".split())
@@ -28,12 +29,15 @@ _SCRIPT_CELLS = frozenset(
     "bash sh script perl ruby python python2 python3 pypy cmd system sx".split()
 )
 _LISTS_EVERYTHING = frozenset("who whos who_ls reset reset_selective xdel".split())
-_FILELESS = frozenset({"echo", "pip", "conda", "pwd", "date", "nvidia-smi", "uname", "true"})
 _DOLLAR = re.compile(r"\$(?!\$)([A-Za-z_]\w*)")
 _OPTION_TARGET = re.compile(r"--(?:out|err|proc)[ =]([A-Za-z_]\w*)")
 
 
-class Magics(Core):
+_EXPANDED = re.compile(r"\{([A-Za-z_]\w*)\}|\$(?!\$)\{?([A-Za-z_]\w*)\}?")
+_FIELD = re.compile(r"\{[^{}]*\}")
+
+
+class Magics(FileCalls):
     """Interprets the calls ``get_ipython().run_line_magic(...)`` and their like."""
 
     def __init__(self, *arguments: object, **named: object) -> None:
@@ -118,12 +122,12 @@ class Magics(Core):
             return ATOM_VALUE
         self._read_text(line)
         if name in ("writefile", "file"):
-            words = line.split()
+            words = self._expanded(line).split()
             path = words[-1] if words else None
-            self.file_use(path, is_write=True)
+            is_whole = not {"-a", "--append"} & set(words)
+            self.file_use(path, is_write=True, is_whole=is_whole, is_pattern=True)
         elif name in _SCRIPT_CELLS:
-            self.file_use(None, is_write=True)
-            self.file_use(None, is_write=False)
+            self.shell_files(body if name in ("bash", "sh", "system", "sx") else None)
             for target in _OPTION_TARGET.findall(line):
                 self.bind(target, ATOM_VALUE)
         elif name not in _TEXT_CELLS:
@@ -155,13 +159,7 @@ class Magics(Core):
 
     def _shell(self, command: str) -> None:
         self._read_text(command)
-        words = command.split()
-        first = words[0] if words else ""
-        if first in _FILELESS and not any(c in command for c in "<>|&;`"):
-            return
-        self.file_use(None, is_write=False)
-        if first not in ("ls", "cat", "head", "tail", "wc", "du", "df", "grep") or ">" in command:
-            self.file_use(None, is_write=True)
+        self.shell_files(self._expanded(command))
 
     def _read_text(self, text: str) -> None:
         """Read the names in ``{expression}`` and ``$name``, as IPython expands them."""
@@ -176,6 +174,16 @@ class Magics(Core):
             ):
                 self.evaluate(tree)
         self.uncertain -= 1
+
+    def _expanded(self, text: str) -> str:
+        """Return ``text`` with the texts that IPython puts into it, "*" for unknown ones."""
+
+        def found(match: re.Match[str]) -> str:
+            name = match[1] or match[2]
+            known = constant_of(self.load(name)) if self._exists(name) else None
+            return known if isinstance(known, str) and not given_of(known) else "*"
+
+        return _FIELD.sub("*", _EXPANDED.sub(found, text))
 
     def _exists(self, name: str) -> bool:
         return (

@@ -1,14 +1,11 @@
-"""Edges between steps, files that tie them, and cycles."""
+"""Edges between steps, and cycles."""
 
 import heapq
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from dataclasses import replace
 
-from kernelpipe.analysis.history import History
-from kernelpipe.analysis.summaries import FileUse
 from kernelpipe.model.names import StepName
-from kernelpipe.model.notebook import CellRole
-from kernelpipe.model.pipeline import Edge, EdgeKind, FileRead, FileTie
+from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie
 
 
 def data_edges(sources: Iterable[tuple[StepName, StepName, str]]) -> list[Edge]:
@@ -22,52 +19,15 @@ def data_edges(sources: Iterable[tuple[StepName, StepName, str]]) -> list[Edge]:
     ]
 
 
-def file_ties(history: History) -> list[FileTie]:
-    """Return where a step may touch a file that an earlier step touched, and one of them writes.
-
-    A path that is not known may be any path.
-    """
-    ties: dict[tuple[StepName, StepName], FileTie] = {}
-    for index, (first, one) in enumerate(history.files):
-        for second, other in history.files[index + 1 :]:
-            if first.step is None or second.step is None or first.step == second.step:
-                continue
-            if (one.is_write or other.is_write) and _may_be_same(one, other):
-                tie = FileTie(
-                    producer=first.step,
-                    consumer=second.step,
-                    path=one.path and other.path,
-                    is_read=one.is_write and not other.is_write,
-                )
-                known = ties.get((first.step, second.step))
-                if known is None or _weight(tie) > _weight(known):
-                    ties[first.step, second.step] = tie
-    return [ties[key] for key in sorted(ties)]
-
-
-def file_reads(history: History) -> tuple[FileRead, ...]:
-    """Return the known files that cells read, but tests, and that no cell writes."""
-    written = [use for _, use in history.files if use.is_write and use.path is not None]
-    found: dict[str, FileRead] = {}
-    for placed, use in history.files:
-        if use.path is None or use.is_write or use.is_import or placed.cell.role is CellRole.TEST:
-            continue
-        if not any(_may_be_same(use, other) for other in written):
-            found.setdefault(use.path, FileRead(path=use.path, location=placed.cell.location))
-    return tuple(found.values())
-
-
-def _weight(tie: FileTie) -> tuple[bool, bool]:
-    return tie.is_read, tie.path is not None
-
-
-def _may_be_same(one: FileUse, other: FileUse) -> bool:
-    if one.path is None or other.path is None:
-        return not (one.is_import or other.is_import)
-    first, second = PurePosixPath(one.path), PurePosixPath(other.path)
-    if any(c in one.path + other.path for c in "*?["):
-        return True
-    return first == second or first in second.parents or second in first.parents
+def file_edges(edges: Iterable[Edge], ties: Iterable[FileTie]) -> list[Edge]:
+    """Return ``edges`` with those of ``ties``, and their files on all edges between their steps."""
+    ties = tuple(ties)
+    pairs = {(tie.producer, tie.consumer): tie.files for tie in ties}
+    found = [replace(edge, files=pairs.get((edge.producer, edge.consumer), ())) for edge in edges]
+    return found + [
+        Edge(producer=t.producer, consumer=t.consumer, kind=EdgeKind.ORDER, files=t.files)
+        for t in ties
+    ]
 
 
 def sort_steps(names: list[StepName], edges: Iterable[Edge]) -> list[StepName]:

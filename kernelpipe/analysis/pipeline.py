@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from kernelpipe.analysis.exits import find_exit
+from kernelpipe.analysis.file_flows import file_flows, file_reads, file_ties
 from kernelpipe.analysis.gates import find_gates
 from kernelpipe.analysis.heap import Kind
 from kernelpipe.analysis.history import History, walk
 from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.analysis.loop_sharing import shared_verdicts
 from kernelpipe.analysis.loops import declare_loops, is_ordered, loop_verdicts
-from kernelpipe.analysis.order import data_edges, file_reads, file_ties, sort_steps
+from kernelpipe.analysis.order import data_edges, file_edges, sort_steps
 from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
 from kernelpipe.analysis.registered import keep_models
@@ -214,7 +215,7 @@ class _Analysis:
         parameters = list(parameters_of(self.placement, self.program).values())
         edges = self._edges()
         ties = file_ties(self.history)
-        edges += [Edge(producer=t.producer, consumer=t.consumer, kind=EdgeKind.ORDER) for t in ties]
+        edges = file_edges(edges, ties)
         builder = StepBuilder(
             self.placement, self.history, self.linker, self.links, self.program, parameters
         )
@@ -248,6 +249,7 @@ class _Analysis:
             steps=steps,
             edges=tuple(edges),
             file_ties=tuple(ties),
+            file_flows=file_flows(self.history),
             file_reads=file_reads(self.history),
             skipped=tuple(c.index for c in self.notebook.cells if c.role is CellRole.SKIP),
             diagnostics=in_notebook_order(tuple(dict.fromkeys(diagnostics))),

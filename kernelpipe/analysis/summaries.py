@@ -30,12 +30,19 @@ class DeferredCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileUse:
-    """A file that code may read or write; ``path`` None means that any file may be meant."""
+    """A file or folder that code may read or write.
+
+    ``path`` is in normal form; None means that any file may be meant.
+    """
 
     path: str | None
     is_write: bool
     is_import: bool = False
     """Read as a module: only a write to that very path matters."""
+    is_whole: bool = False
+    """Surely written, and nothing is left of what was there."""
+    given: tuple[str, ...] = ()
+    """The parameters that the path depends on: ``path`` is what their defaults make of it."""
 
 
 class StateUse(Enum):

@@ -138,6 +138,7 @@ def _edge_document(edge: "Edge") -> JsonObject:
         "to": edge.consumer,
         "kind": edge.kind.value,
         "names": list(edge.names),
+        **({"files": list(edge.files)} if edge.files else {}),
     }
 
 

@@ -27,7 +27,7 @@ def draw_mermaid(pipeline: Pipeline) -> str:
         )
     for edge in pipeline.edges:
         arrow = "-->" if edge.kind is EdgeKind.DATA else "-.->"
-        label = f'|"{_escape_mermaid(_label(edge))}"|' if edge.names else ""
+        label = f'|"{_escape_mermaid(_label(edge))}"|' if edge.names or edge.files else ""
         lines.append(f"    {ids[edge.producer]} {arrow}{label} {ids[edge.consumer]}")
     return "\n".join(lines)
 
@@ -57,7 +57,7 @@ def draw_dot(pipeline: Pipeline) -> str:
         if port.source is None and port.name in names
     )
     for edge in pipeline.edges:
-        style = f"label={_quote(_label(edge))}" if edge.names else "style=dashed"
+        style = f"label={_quote(_label(edge))}" if edge.names or edge.files else "style=dashed"
         lines.append(f"    {_quote(edge.producer)} -> {_quote(edge.consumer)} [{style}];")
     return "\n".join([*lines, "}"])
 
@@ -67,7 +67,7 @@ def _quote(text: str) -> str:
 
 
 def _label(edge: Edge) -> str:
-    names = [name.removeprefix("@") for name in edge.names]
+    names = [*(name.removeprefix("@") for name in edge.names), *edge.files]
     if len(names) > _SHOWN_NAMES:
         rest = len(names) - _SHOWN_NAMES + 1
         names = [*names[: _SHOWN_NAMES - 1], f"{rest} more"]

@@ -32,6 +32,18 @@ class TaskOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFile:
+    """A file or folder that a task hands on as ``port``, or finds as ``step`` has left it.
+
+    ``path`` is as in ``model.pipeline.FileFlow``.
+    """
+
+    step: StepName
+    port: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One item of the list that a step runs over."""
 
@@ -74,6 +86,10 @@ class Task:
     metrics: tuple[str, ...]
     modules: tuple[str, ...]
     settings: StepSettings
+    file_inputs: tuple[TaskFile, ...] = ()
+    """Files that are there when the step begins, in the order to put them in place. They, and
+    ``file_outputs``, are for backends whose steps do not share a file system."""
+    file_outputs: tuple[TaskFile, ...] = ()
     setup_names: tuple[str, ...] = ()
     """What the step is known to use of its setup (see ``model.pipeline.Step``)."""
     gate: Gate | None = None
@@ -86,6 +102,12 @@ class Task:
     def public_step(self) -> StepName:
         """The step of the pipeline, which an item's task is a part of."""
         return self.step if self.item is None else self.item.step
+
+    @property
+    def arrivals(self) -> tuple[tuple[StepName, str], ...]:
+        """(step, port) of the values and of the files that it takes."""
+        values = [(each.step, each.port) for each in self.inputs]
+        return (*values, *((each.step, each.port) for each in self.file_inputs))
 
     @property
     def is_exit(self) -> bool:

@@ -83,6 +83,8 @@ class Edge:
     consumer: StepName
     kind: EdgeKind
     names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Known files and folders that both may touch, one of them writing, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,25 @@ class FileTie:
     consumer: StepName
     path: str | None
     is_read: bool
+    files: tuple[str, ...] = ()
+    """All paths that are known of what both touch, sorted: of two the longer one."""
+
+
+WORKING_DIRECTORY = "."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFlow:
+    """``consumer`` starts with ``path`` as ``producer`` leaves it: a file, a folder, or nothing.
+
+    ``path`` is absolute, or relative to the working directory, which is ``WORKING_DIRECTORY``.
+    """
+
+    producer: StepName
+    consumer: StepName
+    path: str
+    is_read: bool
+    """May be read; else it is only changed or made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +226,9 @@ class Pipeline:
     edges: tuple[Edge, ...]
     file_ties: tuple[FileTie, ...] = ()
     """Steps that files tie in notebook order; each is an order edge, too, unless data flows."""
+    file_flows: tuple[FileFlow, ...] = ()
+    """What steps start from, by consumer and then in the order in which it is to be put in place,
+    later ones over earlier ones. The on-exit step's are there, too."""
     file_reads: tuple[FileRead, ...] = ()
     """Files from outside, each once, in notebook order."""
     skipped: tuple[int, ...] = ()

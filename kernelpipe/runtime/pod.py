@@ -12,6 +12,7 @@ from typing import Any
 
 from .notebook import build_step_notebook
 from .pod_chores import METRICS_PORT, do_chore
+from .pod_files import PAYLOAD_FILE, note_payload, put_in_place, take_out
 from .pod_gates import answers, why_untold
 from .pod_kernel import has_kernel, run_in_kernel
 from .pod_loops import (
@@ -157,6 +158,7 @@ def _run(pod: Pod) -> None:
         for warning in provide_packages(pod.step, pod.root / "packages", environ=os.environ):
             say(f"warning: step '{pod.name}': {warning}")
         call = _call(pod)
+        _put_files_in_place(pod)
     except (PackagesError, ParameterError, LoopError, StepError) as error:
         message = f"step '{pod.name}': {error}"
         _write_report(pod, failure_report(message, pod.name))
@@ -164,6 +166,7 @@ def _run(pod: Pod) -> None:
     executed = _execute(pod, call)
     _write_report(pod, _rendered(executed, pod.name))
     result = _result(pod, call, executed)
+    _take_files_out(pod)
     _write_outputs(pod, call, result, _told(pod, result))
 
 
@@ -186,6 +189,7 @@ def _set_directories(pod: Pod) -> None:
         os.environ[variable] = str(directory)
     pod.work.mkdir(exist_ok=True)
     os.chdir(pod.work)
+    note_payload(pod.root, pod.work)
 
 
 def _tell_ending(pod: Pod) -> None:
@@ -245,6 +249,42 @@ def _input_files(pod: Pod) -> dict[str, Any]:
         else:
             files[key] = list(map(str, files_in_order(artifacts, paths)))
     return files
+
+
+def _put_files_in_place(pod: Pod) -> None:
+    """Put the files in place that the step begins with, later ones over earlier ones.
+
+    Raises:
+        StepError: If one did not arrive, or cannot be there.
+    """
+    for name, path in pod.step.get("files_in", ()):
+        artifact = _first(pod.inputs.get("artifacts", {}).get(name))
+        archive = local_path(artifact) if artifact else None
+        if archive is None or not archive.is_file():
+            raise StepError(f"the file '{path}' did not arrive (no file {archive})")
+        try:
+            put_in_place(path, pod.work, archive, _payload(pod))
+        except OSError as error:
+            raise StepError(f"the file '{path}' cannot be put in place: {error}") from error
+
+
+def _take_files_out(pod: Pod) -> None:
+    """Hand on the files that later steps begin with.
+
+    Raises:
+        StepError: If one cannot be read.
+    """
+    for port, path in pod.step.get("files_out", ()):
+        try:
+            take_out(path, pod.work, pod.output_path(port), _payload(pod))
+        except OSError as error:
+            message = f"step '{pod.name}': the file '{path}' cannot be handed on: {error}"
+            raise StepError(message) from error
+
+
+def _payload(pod: Pod) -> dict[str, Any]:
+    noted: dict[str, Any] = json.loads((pod.root / PAYLOAD_FILE).read_text(encoding="utf-8"))
+    return noted
 
 
 def _execute(pod: Pod, call: Mapping[str, Any]) -> dict[str, Any]:
@@ -366,6 +406,8 @@ def _write_outputs(
     place = {PLACE: item.place} if item else {}
     for port in call["outputs"]:
         artifacts[port] = _described(pod, port, facts.get(port, {}) | place)
+    for port, path in pod.step.get("files_out", ()):
+        artifacts[port] = _described(pod, port, {"path": path})
     metrics = result.get("metrics", {})
     if pod.output(METRICS_PORT) is not None:
         _write_json(pod.output_path(METRICS_PORT), {**metrics, **result.get("series", {})})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import pod
+from .pod_files import PAYLOAD_FILE, note_payload
 from .pod_kernel import has_kernel
 from .pod_packages import PackagesError, provide_packages
 
@@ -21,7 +22,7 @@ DONE = "step '{name}' is done"
 KEEP = "KERNELPIPE_KEEP_VALUES"
 """Variable that keeps values that do not leave the pod, beside its output file: `parity` sets it
 to compare them."""
-_SHARED = ("runtime", "work", "runtime.txt", "shared.json")
+_SHARED = ("runtime", "work", "runtime.txt", "shared.json", PAYLOAD_FILE)
 """What all steps of a pod have; the working directory, too: they find each other's files."""
 
 
@@ -92,6 +93,7 @@ def run_chain(root: Path, given: Mapping[str, Any]) -> int:
 def _unpack(root: Path, target: Path) -> list[_Link]:
     """Make a directory for each step, as the bootstrap does for the only one of a pod."""
     (root / "work").mkdir(exist_ok=True)
+    note_payload(root, root / "work")
     (root / "outputs").mkdir()
     values = target if os.environ.get(KEEP) else root / "values"
     links = []
@@ -148,20 +150,26 @@ def _write_step(link: _Link, changes: Mapping[str, Any]) -> None:
 def _executor_input(links: Sequence[_Link], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ExecutorInput of the last of ``links``, as if it had a pod of its own."""
     *before, link = links
-    document = link.entry["step"]["document"]
     inputs = dict(given.get("inputs", {}).get("artifacts", {}))
     places = given["outputs"].get("artifacts", {})
     for earlier in before:
-        for entry in earlier.entry["step"]["document"]["outputs"]:
-            port = entry["port"]
+        for port in _value_ports(earlier):
             outer = places.get(earlier.ports.get(port))
             inputs[f"{earlier.name}-{port}"] = outer or earlier.artifact(port)
-    outputs = {entry["port"]: link.artifact(entry["port"]) for entry in document["outputs"]}
+    outputs = {port: link.artifact(port) for port in _value_ports(link)}
     outputs |= {port: places[name] for port, name in link.ports.items() if name in places}
     return {
         "inputs": {**given.get("inputs", {}), "artifacts": inputs},
         "outputs": {"artifacts": outputs, "outputFile": str(link.output_file)},
     }
+
+
+def _value_ports(link: _Link) -> list[str]:
+    """Return the ports for values and for files."""
+    step = link.entry["step"]
+    return [entry["port"] for entry in step["document"]["outputs"]] + [
+        port for port, _ in step.get("files_out", ())
+    ]
 
 
 def _tell_end(link: _Link, code: int, rest: Sequence[_Link]) -> None:

@@ -12,6 +12,8 @@ or ``# %% [markdown]`` before each. Expectations:
 - ``no edges``: names that must not cross: ``a->b: x``, or ``a->b`` for no data edge at all;
 - ``parallel``: steps without a path between them: ``b, c; d, e``;
 - ``ordered``: steps with a path between them: ``a->b; b->c``;
+- ``files``: files that travel: ``b takes x.txt of a, y.txt of a; c takes x.txt of b``;
+- ``no files``: steps that take none, at all or of one step: ``c, d of a``;
 - ``kernel``: ``yes`` adds the case to those that run in real kernels, too;
 - ``known``: why what is expected does not come of it yet; the test says when it does.
 """
@@ -26,7 +28,9 @@ from typing import Any
 import kit
 
 CASES = Path(__file__).with_name("cases")
-KEYS = frozenset({"expect", "edges", "no edges", "parallel", "ordered", "kernel", "known"})
+KEYS = frozenset(
+    {"expect", "edges", "no edges", "parallel", "ordered", "files", "no files", "kernel", "known"}
+)
 
 _CASE = re.compile(r"(?m)^# == ")
 _CELL = re.compile(r"(?m)^# %%[ ]?")
@@ -47,6 +51,10 @@ class Case:
     missing: tuple[tuple[str, str, frozenset[str]], ...]
     parallel: tuple[tuple[str, str], ...]
     ordered: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str, str], ...]
+    """(consumer, path, producer)."""
+    no_files: tuple[tuple[str, str], ...]
+    """(consumer, producer), or "" for any."""
     needs_kernel: bool
     known: str | None
 
@@ -86,6 +94,8 @@ def _read_file(path: Path) -> Iterator[Case]:
             missing=tuple(_edges(keys.get("no edges", ""))),
             parallel=tuple(_pairs(keys.get("parallel", ""), ",")),
             ordered=tuple(_pairs(keys.get("ordered", ""), "->")),
+            files=tuple(_files(keys.get("files", ""))),
+            no_files=tuple(_no_files(keys.get("no files", ""))),
             needs_kernel=keys.get("kernel") == "yes",
             known=keys.get("known"),
         )
@@ -120,3 +130,17 @@ def _pairs(text: str, separator: str) -> Iterator[tuple[str, str]]:
     for part in filter(None, map(str.strip, text.split(";"))):
         first, second = (step.strip() for step in part.split(separator))
         yield first, second
+
+
+def _files(text: str) -> Iterator[tuple[str, str, str]]:
+    for part in filter(None, map(str.strip, text.split(";"))):
+        consumer, _, found = part.partition(" takes ")
+        for each in found.split(", "):
+            path, _, producer = each.rpartition(" of ")
+            yield consumer, path, producer
+
+
+def _no_files(text: str) -> Iterator[tuple[str, str]]:
+    for part in filter(None, map(str.strip, text.split(","))):
+        consumer, _, producer = part.partition(" of ")
+        yield consumer, producer

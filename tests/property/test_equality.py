@@ -112,6 +112,13 @@ def graph_problems(case: Case, pipeline: Pipeline) -> list[str]:
         for first, second in case.ordered
         if (first, second) not in paths
     ]
+    flows = {(flow.consumer, flow.path, flow.producer) for flow in pipeline.file_flows}
+    problems += [f"{each} is no file flow" for each in case.files if each not in flows]
+    problems += [
+        f"{consumer} takes {path} of {producer}"
+        for consumer, path, producer in sorted(flows)
+        if {(consumer, ""), (consumer, producer)} & set(case.no_files)
+    ]
     return problems
 
 

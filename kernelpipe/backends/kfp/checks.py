@@ -1,22 +1,22 @@
 """Say what a pipeline asks for and KFP does not do, before anything is written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kernelpipe.backends.kfp.carried_files import left_behind
 from kernelpipe.backends.kfp.executor_rules import ARGUMENT_LIMIT
 from kernelpipe.backends.kfp.ir import Built
 from kernelpipe.backends.kfp.kfp_names import kfp_name
 from kernelpipe.backends.kfp.payload import BUDGET_BYTES
 from kernelpipe.backends.kfp.pod_checks import pod_faults
 from kernelpipe.backends.kfp.resources import accelerator
-from kernelpipe.backends.kfp.travelling_files import travels
 from kernelpipe.backends.kfp.workflow_size import LIMIT_BYTES, estimate_workflow
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import Pipeline
+from kernelpipe.model.pipeline import WORKING_DIRECTORY, Pipeline
 from kernelpipe.notebook.values import parse_quantity
 
 _QUANTITIES: Final = {
@@ -34,7 +34,7 @@ def diagnose(pipeline: Pipeline, tasks: Sequence[Task], built: Built) -> tuple[D
         *built.diagnostics,
         *_check_name(pipeline),
         *_check_metadata(pipeline),
-        *_check_files(pipeline, built.merged.values()),
+        *_check_files(pipeline, built.merged),
     ]
     for task in tasks:
         step = _Step(pipeline, task)
@@ -132,24 +132,46 @@ def _check_metadata(pipeline: Pipeline) -> Iterator[Diagnostic]:
 
 
 def _check_files(
-    pipeline: Pipeline, merged: Iterable[tuple[StepName, ...]]
+    pipeline: Pipeline, merged: Mapping[str, tuple[StepName, ...]]
 ) -> Iterator[Diagnostic]:
-    """Report files that one step writes and another reads: pods share no file system."""
-    for tie in pipeline.file_ties:
-        is_within = any(tie.producer in steps and tie.consumer in steps for steps in merged)
-        if not tie.is_read or is_within or travels(pipeline, tie):
-            continue
-        step = next(each for each in pipeline.steps if each.name == tie.consumer)
-        name = f"the file '{tie.path}'" if tie.path else "a file"
+    """Report files that one step writes and another does not find: pods share no file system."""
+    first = {
+        step.name: step.cells[0].location if step.cells else Location(path=pipeline.path)
+        for step in pipeline.steps
+    }
+    said = set()
+    for flow, reason in left_behind(pipeline, merged):
+        is_known = flow.path != WORKING_DIRECTORY
+        name = f"the file '{flow.path}'" if is_known else "a file"
+        verb = ("reads" if is_known else "may read") if flow.is_read else "may change"
+        said.add((flow.producer, flow.consumer))
         yield Diagnostic(
             code="KP408",
-            severity=Severity.ERROR if tie.path else Severity.WARNING,
-            message=f"step '{tie.consumer}' {'reads' if tie.path else 'may read'} {name} "
-            f"that step '{tie.producer}' writes, and files do not travel between pods",
-            location=step.cells[0].location if step.cells else Location(path=pipeline.path),
+            severity=Severity.ERROR if is_known and flow.is_read else Severity.WARNING,
+            message=f"step '{flow.consumer}' {verb} {name} that step '{flow.producer}' writes: "
+            f"{reason}",
+            location=first[flow.consumer],
             hint="hand the content on in a variable, write and read it in one step, or mount a "
             "volume in both (metadata 'mounts' or 'workspace')",
         )
+    for tie in pipeline.file_ties:
+        pair = {tie.producer, tie.consumer}
+        is_within = any(pair <= set(steps) for steps in merged.values())
+        if (
+            tie.path is None
+            and tie.is_read
+            and not is_within
+            and (tie.producer, tie.consumer) not in said
+        ):
+            yield Diagnostic(
+                code="KP408",
+                severity=Severity.WARNING,
+                message=f"step '{tie.consumer}' may read a file that step '{tie.producer}' writes, "
+                "and its name is not known before the run: it travels only if it is in the working "
+                "directory",
+                location=first[tie.consumer],
+                hint="write the path so that it can be told, such as open('folder/' + name)",
+            )
 
 
 def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:

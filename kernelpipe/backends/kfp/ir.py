@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kernelpipe._version import __version__
+from kernelpipe.backends.kfp.carried_files import with_files
 from kernelpipe.backends.kfp.chores import NO_PACKAGES, Plan, bundle_port, plan_chores
 from kernelpipe.backends.kfp.data_files import warn_of_data_files
 from kernelpipe.backends.kfp.executor_rules import EXECUTOR_INPUT
@@ -94,8 +95,8 @@ def build(pipeline: Pipeline, tasks: Sequence[Task], *, merge: bool = False) -> 
         frozenset(task.step for task in tasks if task.settings.image is not None),
     )
     packages, too_large = leave_out_large(pipeline, packages)
-    left_behind = warn_of_data_files(pipeline, packages)
-    plan = plan_chores(pipeline, tasks)
+    unseen = warn_of_data_files(pipeline, packages)
+    plan = plan_chores(pipeline, with_files(tasks, pipeline))
     tasks = plan.tasks
     draft = _Draft.of(pipeline, plan, packages, [(task,) for task in tasks])
     if merge:
@@ -161,7 +162,7 @@ def build(pipeline: Pipeline, tasks: Sequence[Task], *, merge: bool = False) -> 
     has_platform = bool(platform or config)
     return Built(
         documents=(spec, platform_document(platform, config)) if has_platform else (spec,),
-        diagnostics=(*diagnostics, *too_large, *left_behind),
+        diagnostics=(*diagnostics, *too_large, *unseen),
         sizes={task.step: _size(containers[draft.names[task.step]]) for task in tasks},
         gate_faults=draft.gates.faults,
         merged=draft.pods.merged,
@@ -278,6 +279,8 @@ class _Draft:
             artifacts[f"{each.step}-{each.port}"] = artifact_type(self.titles[producer, port]) | (
                 {"isArtifactList": True} if producer in self.plan.loops else {}
             )
+        for file in task.file_inputs:
+            artifacts[f"{file.step}-{file.port}"] = artifact_type("system.Artifact")
         if task.step in self.runtime_from:
             artifacts[RUNTIME_INPUT] = artifact_type("system.Artifact")
         inputs = filled(parameters=parameters, artifacts=artifacts)
@@ -292,6 +295,8 @@ class _Draft:
         outputs = {
             each.port: artifact_type(self.titles[task.step, each.port]) for each in task.outputs
         }
+        for file in task.file_outputs:
+            outputs[file.port] = artifact_type("system.Artifact")
         if task.metrics:
             outputs[METRICS_PORT] = artifact_type("system.Metrics")
         if task.settings.report is not False:
@@ -331,6 +336,9 @@ class _Draft:
         artifacts = {
             f"{each.step}-{each.port}": self._output(*self._source(task, each))
             for each in task.inputs
+        } | {
+            f"{each.step}-{each.port}": self._output(each.step, each.port)
+            for each in task.file_inputs
         }
         if task.step in self.runtime_from:
             artifacts[RUNTIME_INPUT] = self._output(self.runtime_from[task.step], RUNTIME_OUTPUT)
@@ -400,6 +408,10 @@ class _Draft:
             "needed": {each.name: each.version for each in packages.needed},
             **self.shared.own_tools(packages),
             **({"gates": gates} if gates else {}),
+            **filled(
+                files_in=[[f"{each.step}-{each.port}", each.path] for each in task.file_inputs],
+                files_out=[[each.port, each.path] for each in task.file_outputs],
+            ),
             **self._control(task),
         }
 

@@ -139,8 +139,8 @@ class Pods:
             owners |= dict.fromkeys((task.step for task in group), name)
         consumers: dict[tuple[StepName, str], set[str]] = {}
         for task in tasks:
-            for each in task.inputs:
-                consumers.setdefault((each.step, each.port), set()).add(owners[task.step])
+            for key in task.arrivals:
+                consumers.setdefault(key, set()).add(owners[task.step])
         return cls(
             groups=pods,
             steps=steps,
@@ -205,7 +205,7 @@ class Pods:
     def _joined_inputs(self, group: Group, inputs: Sequence[Json | None]) -> Json:
         """Return all inputs, without the values that are made in the pod."""
         steps = {task.step for task in group}
-        made = {f"{i.step}-{i.port}" for task in group for i in task.inputs if i.step in steps}
+        made = {f"{step}-{port}" for task in group for step, port in task.arrivals if step in steps}
         joined: dict[str, Json] = {"parameters": {}, "artifacts": {}}
         for each in inputs:
             for kind, entries in (each or {}).items():

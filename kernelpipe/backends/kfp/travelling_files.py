@@ -1,22 +1,27 @@
-"""Which files travel between pods: those on a volume that both mount."""
+"""Which files steps share without handing them on: those on a volume that both mount."""
 
 from pathlib import PurePosixPath
 
 from kernelpipe.backends.kfp.platform import WORKSPACE_PATH
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import FileTie, Pipeline
+from kernelpipe.model.pipeline import FileFlow, Pipeline
 from kernelpipe.model.settings import MountKind
 from kernelpipe.notebook.settings_tags import merge_settings
 
 
-def travels(pipeline: Pipeline, tie: FileTie) -> bool:
+def is_shared(pipeline: Pipeline, flow: FileFlow) -> bool:
     """Return whether the consumer's pod finds the file that the producer's wrote."""
-    if tie.path is None:
-        return False
-    if pipeline.settings.workspace is not None and _is_below(tie.path, WORKSPACE_PATH):
+    if pipeline.settings.workspace is not None and _is_below(flow.path, WORKSPACE_PATH):
         return True
     return bool(
-        _claims(pipeline, tie.producer, tie.path) & _claims(pipeline, tie.consumer, tie.path)
+        _claims(pipeline, flow.producer, flow.path) & _claims(pipeline, flow.consumer, flow.path)
+    )
+
+
+def is_on_one_claim(pipeline: Pipeline, flow: FileFlow) -> bool:
+    """Return whether the file is on a volume for one of the two, and not for the other."""
+    return _claims(pipeline, flow.producer, flow.path) != _claims(
+        pipeline, flow.consumer, flow.path
     )
 
 

@@ -15,7 +15,7 @@ from kernelpipe.backends.kfp.merging import find_chains, split_large
 from kernelpipe.backends.kfp.payload import unpack
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import FileTie, Gate, Loop, ParameterType
+from kernelpipe.model.pipeline import FileFlow, Gate, Loop, ParameterType
 from kernelpipe.model.settings import (
     Backoff,
     Mount,
@@ -252,13 +252,13 @@ def test_emit_ir__too_much_code_for_one_pod__is_split() -> None:
 
 
 def test_emit_ir__metadata_says_merge__is_what_the_check_looks_at() -> None:
-    """Files travel within a pod, so that nothing is said against a tie of two merged steps."""
+    """Steps of one pod find each other's files, so that nothing is said against any of them."""
     tasks = shape("a b<a c<b d<b")
-    ties = tuple(
-        FileTie(producer=StepName(a), consumer=StepName(b), path="x.csv", is_read=True)
+    flows = tuple(
+        FileFlow(producer=StepName(a), consumer=StepName(b), path="../x.csv", is_read=True)
         for a, b in (("a", "b"), ("b", "c"))
     )
-    plain = replace(pipeline(*tasks), file_ties=ties)
+    plain = replace(pipeline(*tasks), file_flows=flows)
     merged = replace(plain, settings=PipelineSettings(merge=True))
 
     assert [d.message.partition(" reads")[0] for d in check_pipeline(plain, tasks)] == [

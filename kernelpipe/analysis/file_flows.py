@@ -1,0 +1,172 @@
+"""Files between steps: which steps they tie, and which versions of them a step starts from.
+
+A path that is not known may be any: for what travels it stands for the working directory. A step
+that may change a file without surely writing it anew starts from the file, too, so that what it
+leaves is what the notebook would have there, whether it touched it or not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from kernelpipe.analysis.history import History
+from kernelpipe.analysis.summaries import FileUse
+from kernelpipe.model.names import StepName
+from kernelpipe.model.notebook import CellRole
+from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, FileRead, FileTie
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One use of a file by a step, at the position of its cell; ``place`` is what travels."""
+
+    step: StepName
+    position: int
+    use: FileUse
+
+    @property
+    def place(self) -> PurePosixPath:
+        path = self.use.path
+        return PurePosixPath(WORKING_DIRECTORY if path is None or self.use.given else path)
+
+    @property
+    def is_vague(self) -> bool:
+        return self.use.path is None or bool(self.use.given)
+
+
+def file_ties(history: History) -> list[FileTie]:
+    """Return where a step may touch a file that an earlier step touched, and one of them writes."""
+    ties: dict[tuple[StepName, StepName], FileTie] = {}
+    files: dict[tuple[StepName, StepName], set[str]] = {}
+    for one, other in _pairs(_by_step(history)):
+        tie = FileTie(
+            producer=one.step,
+            consumer=other.step,
+            path=one.use.path and other.use.path,
+            is_read=one.use.is_write and not other.use.is_write,
+        )
+        key = one.step, other.step
+        if one.use.path and other.use.path:
+            files.setdefault(key, set()).add(max(one.use.path, other.use.path, key=len))
+        if key not in ties or _weight(tie) > _weight(ties[key]):
+            ties[key] = tie
+    return [replace(ties[key], files=tuple(sorted(files.get(key, ())))) for key in sorted(ties)]
+
+
+def file_flows(history: History) -> tuple[FileFlow, ...]:
+    """Return which files steps start from, as other steps left them, in the order to place them."""
+    uses = list(_uses(history))
+    writes = [each for each in uses if each.use.is_write]
+    if not writes:
+        return ()
+    found: dict[tuple[StepName, int, int, str], FileFlow] = {}
+    read: set[tuple[StepName, StepName, str]] = set()
+    for need in uses:
+        for write, place in _sources(need, writes):
+            key = need.step, write.position, len(place.parts), str(place)
+            if not need.use.is_write:
+                read.add((write.step, need.step, str(place)))
+            found[key] = FileFlow(
+                producer=write.step, consumer=need.step, path=str(place), is_read=False
+            )
+    flows = dict.fromkeys(found[key] for key in sorted(found))
+    return tuple(
+        replace(each, is_read=(each.producer, each.consumer, each.path) in read) for each in flows
+    )
+
+
+def file_reads(history: History) -> tuple[FileRead, ...]:
+    """Return the known files that cells read, but tests, and that no cell writes."""
+    written = [use for _, use in history.files if use.is_write and use.path is not None]
+    found: dict[str, FileRead] = {}
+    for placed, use in history.files:
+        if use.path is None or use.is_write or use.is_import or placed.cell.role is CellRole.TEST:
+            continue
+        if not any(_may_be_same(use, other) for other in written):
+            found.setdefault(use.path, FileRead(path=use.path, location=placed.cell.location))
+    return tuple(found.values())
+
+
+def _uses(history: History) -> Iterator[_Use]:
+    """Yield the steps' uses in notebook order; where they lead after ``os.chdir`` is not known."""
+    moves = [version.placed.position for version in history.versions.get("@cwd", ())]
+    first_move = min(moves, default=None)
+    for placed, use in history.files:
+        if placed.step is None:
+            continue
+        has_moved = first_move is not None and placed.position >= first_move
+        if has_moved and use.path is not None and not use.path.startswith("/"):
+            use = replace(use, path=None, is_whole=False)  # noqa: PLW2901
+        yield _Use(placed.step, placed.position, use)
+
+
+def _by_step(history: History) -> list[tuple[_Use, int]]:
+    """Return each use of a step once, where it is first, and the position where it is last."""
+    first: dict[tuple[StepName, FileUse], _Use] = {}
+    last: dict[tuple[StepName, FileUse], int] = {}
+    for each in _uses(history):
+        key = each.step, replace(each.use, is_whole=False)
+        first.setdefault(key, each)
+        last[key] = each.position
+    return [(use, last[key]) for key, use in first.items()]
+
+
+def _pairs(uses: list[tuple[_Use, int]]) -> Iterator[tuple[_Use, _Use]]:
+    """Yield two uses of one file, the first of which comes before the second one's last."""
+    at: dict[PurePosixPath, list[_Use]] = {}
+    below: dict[PurePosixPath, list[_Use]] = {}
+    vague = [use for use, _ in uses if use.is_vague]
+    everything = [use for use, _ in uses]
+    for use in everything:
+        if not use.is_vague:
+            at.setdefault(use.place, []).append(use)
+            for folder in use.place.parents:
+                below.setdefault(folder, []).append(use)
+    for other, last in uses:
+        near = [*vague, *at.get(other.place, ()), *below.get(other.place, ())]
+        near += [use for folder in other.place.parents for use in at.get(folder, ())]
+        for one in everything if other.is_vague else near:
+            is_earlier = one.position < last and one.step != other.step
+            is_written = one.use.is_write or other.use.is_write
+            if is_earlier and is_written and _may_be_same(one.use, other.use):
+                yield one, other
+
+
+def _sources(need: _Use, writes: list[_Use]) -> Iterator[tuple[_Use, PurePosixPath]]:
+    """Yield the writes whose step hands ``need`` what it starts from, and of what, latest first."""
+    where = need.place
+    taken: list[PurePosixPath] = []
+    for write in reversed(writes):
+        if write.position >= need.position or not _may_be_same(write.use, need.use):
+            continue
+        if write.is_vague and where.is_absolute():
+            continue  # it starts from the working directory alone
+        is_all = _is_in(where, write.place)
+        if write.step == need.step:
+            if is_all and write.use.is_whole:
+                return
+            continue
+        if need.use.is_whole and (not is_all or where == write.place):
+            continue
+        place = where if is_all else write.place
+        if not any(_is_in(place, each) for each in taken):
+            taken.append(place)
+            yield write, place
+        if is_all:
+            return
+
+
+def _is_in(path: PurePosixPath, folder: PurePosixPath) -> bool:
+    """Tell whether ``path`` is ``folder``, or in it."""
+    return path == folder or folder in path.parents
+
+
+def _weight(tie: FileTie) -> tuple[bool, bool]:
+    return tie.is_read, tie.path is not None
+
+
+def _may_be_same(one: FileUse, other: FileUse) -> bool:
+    if one.path is None or other.path is None or one.given != other.given:
+        return not (one.is_import or other.is_import)
+    first, second = PurePosixPath(one.path), PurePosixPath(other.path)
+    return _is_in(first, second) or _is_in(second, first)
