@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from kernelpipe.backends.kfp.travelling_files import is_on_one_claim, is_shared
 from kernelpipe.compiler.task import Task, TaskFile
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, Pipeline
 
-FILES_PORT = "files"
+FILES_PORT: Final = "files"
 """What the ports of files begin with; a dash follows, which ports of values never have."""
-_FEWEST_SLASHES = 2
+_FEWEST_SLASHES: Final = 2
+_LONGEST: Final = 60
 
 
 def with_files(tasks: Iterable[Task], pipeline: Pipeline) -> tuple[Task, ...]:
@@ -79,11 +81,16 @@ def _is_outside(path: str) -> bool:
     return path.startswith(("~", "../")) or path == ".."
 
 
+def is_files_port(port: str) -> bool:
+    """Tell whether a port, as its step or as a merged task calls it, is for files."""
+    return port.rpartition("--")[2].startswith(f"{FILES_PORT}-")
+
+
 def _port(path: str, taken: set[str]) -> str:
     """Return a name for the port of ``path``: ASCII, without two dashes in a row."""
     name = "directory" if path == WORKING_DIRECTORY else path
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in name).split()
-    port = "-".join([FILES_PORT, *words])[:60]
+    port = "-".join([FILES_PORT, *words])[:_LONGEST].rstrip("-")
     candidate, number = port, 2
     while candidate.lower() in taken:
         candidate, number = f"{port}-{number}", number + 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from kernelpipe.backends.kfp.carried_files import is_files_port
 from kernelpipe.errors import BackendError, BackendUnavailableError
 from kernelpipe.runtime.pod_chain import KEEP
 
@@ -166,7 +167,8 @@ def read_json(file: Path) -> dict[str, object]:
 
 def value_files(task: Path) -> dict[str, Path]:
     """Return port -> file, of the values that the task with this directory wrote."""
-    return {file.name: file for file in sorted(task.iterdir()) if file.name not in _OWN}
+    files = (file for file in sorted(task.iterdir()) if file.name not in _OWN)
+    return {file.name: file for file in files if not is_files_port(file.name)}
 
 
 def _collect(directory: Path, is_succeeded: bool, log: str) -> LocalKfpRun:  # noqa: FBT001
