@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from kernelpipe.analysis.file_flows import file_ties
 from kernelpipe.analysis.heap import Kind, Value
 from kernelpipe.analysis.history import Event, History, walk
-from kernelpipe.analysis.order import file_ties
 from kernelpipe.analysis.pipeline import parse_cells
 from kernelpipe.analysis.placement import SETUP_ROLES, place_cells
 from kernelpipe.analysis.source import Program
