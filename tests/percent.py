@@ -27,7 +27,9 @@ def notebook_of(text: str) -> Notebook:
 
 
 def pipeline_of(text: str) -> Pipeline:
-    """Return the linked pipeline of the notebook that ``text`` means."""
+    """Return the linked pipeline of the notebook that ``text`` means; it may be JSON as well."""
+    if text.startswith("{"):
+        return build_pipeline(parse_notebook(text.encode(), path="test.ipynb"))
     return build_pipeline(notebook_of(text))
 
 

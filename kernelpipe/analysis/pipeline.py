@@ -1,7 +1,7 @@
 """From a notebook to the pipeline that it means, with everything that is to be said of it."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,15 +17,17 @@ from kernelpipe.analysis.loops import declare_loops, is_ordered, loop_verdicts
 from kernelpipe.analysis.order import data_edges, file_edges, sort_steps
 from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
+from kernelpipe.analysis.places import Places
 from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
 from kernelpipe.analysis.source import ParsedCell, Program, parse_cell, survey
 from kernelpipe.analysis.steps import StepBuilder
+from kernelpipe.analysis.subject import Subject
 from kernelpipe.analysis.verdicts import syntax_errors, verdicts
 from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
-from kernelpipe.model.pipeline import Edge, EdgeKind, Loop, Pipeline
+from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie, Loop, Pipeline
 
 
 def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipeline:
@@ -38,7 +40,13 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
         include_tests: Let test cells take part, as they do where the pipeline runs locally.
     """
     with _no_collections():
-        return _build(notebook, include_tests=include_tests)
+        return _build(notebook, include_tests=include_tests)[0]
+
+
+def analyse_steps(notebook: Notebook) -> tuple[Pipeline, Subject]:
+    """Return the pipeline that ``notebook`` means, and all that is known of how it came about."""
+    with _no_collections():
+        return _build(notebook, include_tests=True)
 
 
 @contextmanager
@@ -53,7 +61,7 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _build(notebook: Notebook, *, include_tests: bool) -> Pipeline:
+def _build(notebook: Notebook, *, include_tests: bool) -> tuple[Pipeline, Subject]:
     if not include_tests:
         cells = tuple(c for c in notebook.cells if c.role is not CellRole.TEST)
     else:
@@ -210,8 +218,10 @@ class _Analysis:
         self.links = links
         self.names = [step.name for step in placement.steps]
 
-    def pipeline(self, loops: Mapping[StepName, Loop], found: list[Diagnostic]) -> Pipeline:
-        """Return the linked pipeline with all diagnostics."""
+    def pipeline(
+        self, loops: Mapping[StepName, Loop], found: list[Diagnostic]
+    ) -> tuple[Pipeline, Subject]:
+        """Return the linked pipeline with all diagnostics, and what they are about."""
         parameters = list(parameters_of(self.placement, self.program).values())
         edges = self._edges()
         ties = file_ties(self.history)
@@ -231,6 +241,7 @@ class _Analysis:
             order.remove(leaving.step)
             order.append(leaving.step)
         steps = builder.build(order, edges, gates.by_step, loops)
+        subject = self._subject(edges, ties, loops)
         diagnostics = [
             *self.notebook.diagnostics,
             *found,
@@ -238,9 +249,9 @@ class _Analysis:
             *builder.diagnostics,
             *gates.diagnostics,
             *leaving.diagnostics,
-            *verdicts(self.placement, self.history, self.links, edges, ties),
+            *verdicts(subject),
         ]
-        return Pipeline(
+        pipeline = Pipeline(
             name=self.notebook.name,
             path=self.notebook.path,
             kernel_name=self.notebook.kernel_name,
@@ -253,6 +264,21 @@ class _Analysis:
             file_reads=file_reads(self.history),
             skipped=tuple(c.index for c in self.notebook.cells if c.role is CellRole.SKIP),
             diagnostics=in_notebook_order(tuple(dict.fromkeys(diagnostics))),
+        )
+        return pipeline, subject
+
+    def _subject(
+        self, edges: Iterable[Edge], ties: Iterable[FileTie], loops: Collection[StepName]
+    ) -> Subject:
+        return Subject(
+            notebook=self.notebook,
+            placement=self.placement,
+            history=self.history,
+            links=self.links,
+            program=self.program,
+            edges=tuple(edges),
+            ties=tuple(ties),
+            places=Places(self.placement, self.program, loops),
         )
 
     def _edges(self) -> list[Edge]:

@@ -1,5 +1,6 @@
 """The findings of analysis, KP2xx (data flow) and KP3xx (graph): what each means and why."""
 
+from kernelpipe.analysis import order_rules
 from kernelpipe.model.diagnostic import Severity
 from kernelpipe.notebook.rules import Rule
 
@@ -18,10 +19,11 @@ UNDEFINED = Rule(
     code="KP203",
     name="undefined-name",
     severity=_ERROR,
-    why="Run from top to bottom, the notebook would stop here with a NameError. Often the cell "
-    "that defines the name stands further down, was deleted, or is tagged 'skip'.",
-    bad="# %% step:a\nprint(y)\n# %% step:b\ny = 1\n",
-    good="# %% step:a\ny = 1\n# %% step:b\nprint(y)\n",
+    why="Run from top to bottom, the notebook would stop here with a NameError: no cell defines "
+    "the name. Often it is misspelt, or the cell that defined it was deleted while the session "
+    "still had the value.",
+    bad="# %% step:a\nx_train = [1]\n# %% step:b\nprint(X_train)\n",
+    good="# %% step:a\nx_train = [1]\n# %% step:b\nprint(x_train)\n",
 )
 DELETED = Rule(
     code="KP204",
@@ -144,10 +146,10 @@ CYCLE = Rule(
     code="KP303",
     name="cycle",
     severity=_ERROR,
-    why="Steps that wait for each other never start. It happens when a step is re-opened after "
-    "a step that depends on it, or when 'prev:' contradicts the data.",
-    bad="# %% step:a\nx = 1\n# %% step:b\ny = x\n# %% step:a\nz = y\n",
-    good="# %% step:a\nx = 1\n# %% step:b\ny = x\n# %% step:c\nz = y\n",
+    why="Steps that wait for each other never start. It happens when tags 'prev:' lead round in "
+    "a circle, or lead against the metric of a gate.",
+    bad="# %% step:a prev:b\nx = 1\n# %% step:b prev:a\ny = 2\n",
+    good="# %% step:a\nx = 1\n# %% step:b prev:a\ny = 2\n",
 )
 TWO_VERSIONS = Rule(
     code="KP304",
@@ -286,7 +288,7 @@ LOOP_SHARES = Rule(
     "# %% step:b foreach:lr in rates\nx = [base, lr]\n# %% step:c\nbase.append(1)\n"
     "print(x)\n",
     good="# %% parameters\nrates = [4]\n# %% step:a\nbase = [0]\n"
-    "# %% step:b foreach:lr in rates\nx = [base[:], lr]\n# %% step:c\nbase.append(1)\n"
+    "# %% step:b foreach:lr in rates\nx = [len(base), lr]\n# %% step:c\nbase.append(1)\n"
     "print(x)\n",
 )
 EXIT_VALUES = Rule(
@@ -348,4 +350,6 @@ RULES = (
     LOOP_IMPORT,
     LOOP_FUNCTION,
     LOOP_DEFINITION,
+    LOOP_SHARES,
+    *order_rules.RULES,
 )

@@ -168,6 +168,7 @@ def test_check__json__has_all_findings_of_all_notebooks(
         "line",
         "column",
         "hint",
+        "related",
     }
 
 

@@ -1,0 +1,99 @@
+"""What the findings are about: one finished analysis, and where in the cells things happen."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernelpipe.analysis.history import History, Read
+from kernelpipe.analysis.linking import Links
+from kernelpipe.analysis.placement import PlacedCell, Placement
+from kernelpipe.analysis.places import Places, first_mention, location_in
+from kernelpipe.analysis.source import Program
+from kernelpipe.analysis.summaries import Effects
+from kernelpipe.model.location import Location
+from kernelpipe.model.names import StepName
+from kernelpipe.model.notebook import Notebook
+from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie
+
+
+@dataclass(kw_only=True, eq=False)
+class Subject:
+    """A linked notebook; ``edges`` are all edges, ``ties`` those of files."""
+
+    notebook: Notebook
+    placement: Placement
+    history: History
+    links: Links
+    program: Program
+    edges: tuple[Edge, ...]
+    ties: tuple[FileTie, ...]
+    places: Places
+    """Asking it takes as long as the analysis: only where something is wrong."""
+
+    @cached_property
+    def reads_of(self) -> Mapping[str, Sequence[Read]]:
+        """Every read of each name, in notebook order."""
+        found: dict[str, list[Read]] = {}
+        for read in self.history.reads:
+            found.setdefault(read.name, []).append(read)
+        return found
+
+    @cached_property
+    def cells_of(self) -> Mapping[StepName, Sequence[PlacedCell]]:
+        """The cells of each step, tests among them."""
+        found: dict[StepName, list[PlacedCell]] = {}
+        for placed in self.placement.cells:
+            if placed.step is not None:
+                found.setdefault(placed.step, []).append(placed)
+        return found
+
+    @cached_property
+    def producers_of(self) -> Mapping[StepName, frozenset[StepName]]:
+        """The steps from which each step takes values."""
+        found: dict[StepName, set[StepName]] = {}
+        for (step, _), source in self.links.sources.items():
+            found.setdefault(step, set()).add(source.producer)
+        return {step: frozenset(producers) for step, producers in found.items()}
+
+    @cached_property
+    def _names(self) -> Mapping[tuple[StepName, StepName], tuple[str, ...]]:
+        return {(e.producer, e.consumer): e.names for e in self.edges if e.kind is EdgeKind.DATA}
+
+    def names_between(self, producer: StepName, consumer: StepName) -> tuple[str, ...]:
+        """Return the names that flow along a data edge; none if there is no such edge."""
+        return self._names.get((producer, consumer), ())
+
+    def tree(self, placed: PlacedCell) -> ast.Module | None:
+        """Return a cell's code, None if it does not parse."""
+        return self.program.trees.get(placed.cell.index)
+
+    def mention(self, placed: PlacedCell, name: str, *, is_read: bool) -> Location:
+        """Return where a cell's own code first reads or last binds a name; cheap."""
+        return first_mention(placed, self.tree(placed), name, is_read=is_read)
+
+    def statements(self, placed: PlacedCell, does: Callable[[Effects], bool]) -> Iterator[ast.stmt]:
+        """Yield the statements of a cell whose effects are asked for."""
+        for position, facts in self.places.history.facts.items():
+            found, statement = self.places.origin_at(position)
+            if found.position == placed.position and does(facts.effects):
+                yield statement
+
+    def statement(
+        self, placed: PlacedCell, does: Callable[[Effects], bool], name: str = ""
+    ) -> Location:
+        """Return the place of the first of :meth:`statements`, else the cell.
+
+        Args:
+            placed: The cell.
+            does: Tells whether it is the statement.
+            name: What to mark in its first line.
+        """
+        for statement in self.statements(placed, does):
+            return location_in(placed, statement, name)
+        return placed.cell.location
+
+
+def who(placed: PlacedCell) -> str:
+    """Return the owner of a cell in words."""
+    return f"step '{placed.step}'" if placed.step else "setup"
