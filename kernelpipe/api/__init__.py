@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         run_summary_document,
         to_json,
     )
+    from kernelpipe.api.explaining import explain, explanation_document
     from kernelpipe.api.housekeeping import garbage_document, gc
     from kernelpipe.api.operations import check, compile_notebook, graph
     from kernelpipe.api.plans import plan_document
@@ -106,6 +107,8 @@ __all__ = [
     "diff",
     "edited_tags",
     "error_document",
+    "explain",
+    "explanation_document",
     "fetch_logs",
     "find_logs",
     "find_run",
@@ -169,6 +172,7 @@ _MODULES = {
         "run_summary_document",
         "to_json",
     ),
+    "explaining": ("explain", "explanation_document"),
     "housekeeping": ("garbage_document", "gc"),
     "operations": ("check", "compile_notebook", "graph"),
     "disparities": ("ComparedStep", "Disparity", "Parity", "parity", "parity_document"),

@@ -49,17 +49,18 @@ def diagnostic_document(diagnostic: Diagnostic) -> JsonObject:
         "code": diagnostic.code,
         "severity": diagnostic.severity.value,
         "message": diagnostic.message,
-        **_place_document(diagnostic.location),
+        **place_document(diagnostic.location),
         "hint": diagnostic.hint,
         "related": [_related_document(place, text) for place, text in diagnostic.related],
     }
 
 
 def _related_document(place: Location, text: str) -> JsonObject:
-    return _place_document(place) | {"text": text}
+    return place_document(place) | {"text": text}
 
 
-def _place_document(place: Location) -> JsonObject:
+def place_document(place: Location) -> JsonObject:
+    """Return a place; ``cell`` is zero-based over all cells, ``line`` one-based."""
     return {
         "path": place.path,
         "cell": place.cell_index,

@@ -30,14 +30,14 @@ class DiagnosticPrinter:
 
     def print_one(self, diagnostic: Diagnostic) -> None:
         """Write one finding, its related places with their lines, and the hint."""
-        lines = [diagnostic.headline, *self._excerpt(diagnostic.location)]
+        lines = [diagnostic.headline, *self.excerpt(diagnostic.location)]
         for place, text in diagnostic.related:
-            lines += [f"  see {place.inside}: {text}", *self._excerpt(place)]
+            lines += [f"  see {place.inside}: {text}", *self.excerpt(place)]
         if diagnostic.hint:
             lines.append(f"  hint: {diagnostic.hint}")
         self._stream.write("\n".join(lines) + "\n")
 
-    def _excerpt(self, place: Location) -> list[str]:
+    def excerpt(self, place: Location) -> list[str]:
         """Return the source line and, below it, a caret; nothing if there is no column."""
         if place.cell_index is None or place.line is None or place.column is None:
             return []

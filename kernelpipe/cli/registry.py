@@ -8,6 +8,7 @@ from kernelpipe.cli.arguments import ArgumentParser
 
 SUMMARIES = {
     "check": "find what is wrong with notebooks",
+    "explain": "tell why one step comes after another, or what a finding means",
     "graph": "show the steps of a notebook and what flows between them",
     "propose": "propose steps for a notebook that has none",
     "plan": "tell which steps a run would execute now, and why",
