@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kernelpipe.analysis.expressions import tainted
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
-from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
+from kernelpipe.analysis.summaries import Argument, DeferredCall, FunctionSummary
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
 
 _MAX_DEPTH = 40
@@ -114,7 +114,7 @@ class OwnCalls(UnknownCalls):
         self.effects.reads_unseen |= effects.reads_unseen
         self.effects.shows |= effects.shows
         self.effects.cached_calls |= effects.cached_calls
-        if function.is_cached and _is_seen(effects):
+        if function.is_cached and _is_seen(function):
             self.effects.cached_calls.add(function.name)
 
     def _replay_call(self, call: DeferredCall, translate: "_Translation") -> None:
@@ -210,8 +210,9 @@ class _Translation:
         return self.mapping[o]
 
 
-def _is_seen(effects: Effects) -> bool:
+def _is_seen(function: FunctionSummary) -> bool:
     """Tell whether anybody can see that a function was called, by more than its result."""
+    effects = function.effects
     return bool(
         effects.shows
         or effects.binds
@@ -219,8 +220,14 @@ def _is_seen(effects: Effects) -> bool:
         or effects.files
         or effects.is_opaque
         or any(o.symbol and o.symbol[0] == "global" for o in effects.changed)
-        or effects.calls
+        or any(not _is_recursive(call, function) for call in effects.calls)
     )
+
+
+def _is_recursive(call: DeferredCall, function: FunctionSummary) -> bool:
+    """Tell whether a function calls itself: that does no more than its other code."""
+    itself = ("global", function.name)
+    return call.method is None and all(o.symbol == itself for o in call.callee)
 
 
 def all_methods(o: Obj) -> set[str]:

@@ -232,6 +232,11 @@ def test_finding__order_of_numbers_harmless__is_not_said(counts: tuple[int | Non
             id="a cached function that one step calls",
         ),
         pytest.param(
+            "# %% functions\nfrom functools import cache\n@cache\ndef f(n):\n"
+            "    return n and n * f(n - 1)\n# %% step:a\nf(1)\n# %% step:b\nf(2)\n",
+            id="a cached function that calls itself",
+        ),
+        pytest.param(
             "# %% step:a\nx = [2, 1]\n# %% test\nassert sorted(x) == [1, 2]\ny = max(x)\n"
             "# %% step:b\nprint(x)\n",
             id="a test with a name of its own",
