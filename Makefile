@@ -41,7 +41,7 @@ help:
 	@echo "make test    install what tests need, lint, run all tests"
 	@echo "make lint    ruff, mypy, import-linter; tsc, eslint, prettier"
 	@echo "make format  let ruff, eslint and prettier format and fix what they can"
-	@echo "make bench   measure compiling, and running beside other tools (takes ten minutes)"
+	@echo "make bench   measure compiling, running and analysing beside other tools (takes a while)"
 	@echo "make clean   remove $(VENV) and everything built"
 
 demo: $(VENV)/installed-demo
@@ -80,6 +80,7 @@ bench: $(VENV)/installed-demo
 	$(BIN)/python tests/benchmarks/compile_time.py
 	$(BIN)/python tests/benchmarks/compile_beside_dsl.py
 	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python tests/benchmarks/analyzers.py
 
 clean:
 	rm -rf $(VENV) build dist .coverage .*_cache kernelpipe/labextension \

@@ -26,6 +26,9 @@ PLOOMBER = Peer(
 METAFLOW = Peer(name="metaflow", requirements=("metaflow>=2.19,<3",))
 KFP = Peer(name="kfp", requirements=("kfp>=2.15,<3",))
 KEDRO = Peer(name="kedro", requirements=("kedro>=1,<2",))
+MARIMO = Peer(name="marimo", requirements=("marimo>=0.25,<1",))
+PYFLAKES = Peer(name="pyflakes", requirements=("pyflakes>=3.4,<5",))
+KALE = Peer(name="kale", requirements=("kubeflow-kale>=2.3,<3",))
 WITH_MLFLOW = Peer(name="kernelpipe-mlflow", requirements=(f"--editable={ROOT}[mlflow]",))
 
 
