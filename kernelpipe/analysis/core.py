@@ -1,7 +1,7 @@
 """The state of an abstract execution of a cell or of a function body, and access to names."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, reach
@@ -97,6 +97,12 @@ class World:
     builtins: frozenset[str]
     directory: str
     """Where the notebook lies: local modules are found there."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Name of a magic or command -> the magic that ``%alias_magic`` makes it, or "!command"."""
+    own_magics: frozenset[str] = frozenset()
+    """Magics that the notebook's functions are registered as."""
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Path -> the texts that ``%%writefile`` cells write to it."""
     names: dict[str, Value] = field(default_factory=dict)
     seeded: set[str] = field(default_factory=set)
     symbols: dict[str, Obj] = field(default_factory=dict)

@@ -112,6 +112,9 @@ def new_world(program: Program) -> World:
         methods=frozenset(program.seen.methods),
         builtins=BUILTINS,
         directory=program.directory,
+        aliases=program.seen.aliases,
+        own_magics=frozenset(program.seen.own_magics),
+        written=program.seen.written,
     )
 
 

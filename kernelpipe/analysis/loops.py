@@ -26,7 +26,8 @@ from kernelpipe.analysis.rules import (
     LOOP_MODEL,
     LOOP_VARIABLE,
 )
-from kernelpipe.analysis.source import Program, nodes_of, parse_python
+from kernelpipe.analysis.source import Program, nodes_of
+from kernelpipe.analysis.syntax import parse_python
 from kernelpipe.errors import did_you_mean
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.names import StepName

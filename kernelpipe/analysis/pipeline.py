@@ -19,7 +19,9 @@ from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
 from kernelpipe.analysis.places import Places
 from kernelpipe.analysis.registered import keep_models
+from kernelpipe.analysis.requirements import find_installs
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
+from kernelpipe.analysis.session import session_verdicts
 from kernelpipe.analysis.source import ParsedCell, Program, parse_cell, survey
 from kernelpipe.analysis.steps import StepBuilder
 from kernelpipe.analysis.subject import Subject
@@ -66,6 +68,8 @@ def _build(notebook: Notebook, *, include_tests: bool) -> tuple[Pipeline, Subjec
         cells = tuple(c for c in notebook.cells if c.role is not CellRole.TEST)
     else:
         cells = notebook.cells
+    installs = find_installs(cells, str(Path(notebook.path).parent))
+    cells = installs.cells
     program, broken = parse_cells(cells, str(Path(notebook.path).parent))
     promoted: dict[int, StepName | None] = {}
     loops = declare_loops(_place(notebook, cells, promoted), program)
@@ -88,7 +92,9 @@ def _build(notebook: Notebook, *, include_tests: bool) -> tuple[Pipeline, Subjec
         name: replace(loop, is_ordered=is_ordered(name, history))
         for name, loop in loops.by_step.items()
     }
-    return analysis.pipeline(ordered, [*broken, *found])
+    pipeline, subject = analysis.pipeline(ordered, [*broken, *installs.diagnostics, *found])
+    steps = {placed.cell.index: placed.step for placed in placement.cells}
+    return replace(pipeline, requirements=installs.placed(steps)), subject
 
 
 def _place(
@@ -249,6 +255,7 @@ class _Analysis:
             *builder.diagnostics,
             *gates.diagnostics,
             *leaving.diagnostics,
+            *session_verdicts(self.placement, self.history, self.program),
             *verdicts(subject),
         ]
         pipeline = Pipeline(

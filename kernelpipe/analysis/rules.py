@@ -1,6 +1,7 @@
 """The findings of analysis, KP2xx (data flow) and KP3xx (graph): what each means and why."""
 
 from kernelpipe.analysis import order_rules
+from kernelpipe.analysis.magic_rules import MAGIC_RULES
 from kernelpipe.model.diagnostic import Severity
 from kernelpipe.notebook.rules import Rule
 
@@ -352,4 +353,5 @@ RULES = (
     LOOP_DEFINITION,
     LOOP_SHARES,
     *order_rules.RULES,
+    *MAGIC_RULES,
 )

@@ -1,21 +1,14 @@
 """From Python text to its syntax tree, and what one look at all trees tells."""
 
 import ast
+import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from kernelpipe.analysis.magic_calls import MagicCall, bodies_in, body_of, read_call
+from kernelpipe.analysis.syntax import parse_python
 from kernelpipe.notebook.transform import PythonText, transform
-
-
-def parse_python(text: str) -> ast.Module:
-    """Parse Python in which ``await`` may stand outside of functions."""
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(text, "<cell>", "exec", flags, dont_inherit=True)
-    if not isinstance(tree, ast.Module):
-        raise TypeError(tree)
-    return tree
-
 
 _NO_NODES = frozenset(
     "ctx id attr arg kind type_comment conversion module level asname simple lineno tag".split()
@@ -60,6 +53,12 @@ class Survey:
     methods: set[str]
     """Names of the methods of the notebook's classes."""
     read: set[str]
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Name -> the magic that it is another name of, or "!command"."""
+    own_magics: set[str] = field(default_factory=set)
+    """Names of functions that are registered as magics."""
+    written: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Normal path -> the texts that cells write to it."""
 
 
 def _survey(tree: ast.Module) -> Survey:
@@ -70,7 +69,40 @@ def _survey(tree: ast.Module) -> Survey:
             (found.read if isinstance(node.ctx, ast.Load) else found.rebound).add(node.id)
         elif type(node) in _BINDING:
             _survey_binding(node, found)
+        elif isinstance(node, ast.Call):
+            call = read_call(node)
+            if call is not None:
+                _survey_magic(call, found)
     return found
+
+
+def _survey_magic(call: MagicCall, found: Survey) -> None:
+    """Add what a magic tells: another name of one, the text of a file, or Python in its body."""
+    words = call.line.split()
+    inner = body_of(call)
+    if inner is not None:
+        _add(_survey(inner), found)
+    elif call.name == "alias" and len(words) > 1:
+        found.aliases[words[0]] = f"!{words[1]}"
+    elif call.name == "alias_magic":
+        names = [word.lstrip("%") for word in words if not word.startswith("-")]
+        found.aliases |= {names[0]: names[1]} if len(names) > 1 else {}
+    elif call.name in ("writefile", "file") and call.body is not None and words:
+        _add_text(found.written, posixpath.normpath(words[-1].strip("\"'")), (call.body,))
+
+
+def _add(part: Survey, whole: Survey) -> None:
+    whole.rebound |= part.rebound
+    whole.methods |= part.methods
+    whole.read |= part.read
+    whole.aliases |= part.aliases
+    whole.own_magics |= part.own_magics
+    for path, texts in part.written.items():
+        _add_text(whole.written, path, texts)
+
+
+def _add_text(written: dict[str, tuple[str, ...]], path: str, texts: tuple[str, ...]) -> None:
+    written[path] = (*written.get(path, ()), *texts)
 
 
 _BINDING = frozenset(
@@ -91,6 +123,8 @@ _BINDING = frozenset(
 def _survey_binding(node: ast.AST, found: Survey) -> None:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         found.rebound.add(node.name)
+        if any("register_" in ast.unparse(each) for each in node.decorator_list):
+            found.own_magics.add(node.name)
     elif isinstance(node, ast.ClassDef):
         found.rebound.add(node.name)
         found.methods |= {
@@ -108,12 +142,10 @@ def _survey_binding(node: ast.AST, found: Survey) -> None:
 
 def survey(cells: Iterable["ParsedCell"]) -> Survey:
     """Return what all cells mention."""
-    found = [cell.seen for cell in cells]
-    return Survey(
-        set().union(*(each.rebound for each in found)),
-        set().union(*(each.methods for each in found)),
-        set().union(*(each.read for each in found)),
-    )
+    found = Survey(set(), set(), set())
+    for cell in cells:
+        _add(cell.seen, found)
+    return found
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -132,7 +164,8 @@ class ParsedCell:
     def modules(self) -> frozenset[str]:
         """The dotted names of the modules that it imports, also inside functions."""
         if self._modules is None:
-            self._modules = frozenset(_modules_in(self.tree))
+            trees = (self.tree, *bodies_in(self.tree))
+            self._modules = frozenset(name for tree in trees for name in _modules_in(tree))
         return self._modules
 
 

@@ -63,6 +63,21 @@ class StateEvent:
     use: StateUse
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUse:
+    """A use of what the shell keeps for itself, which reaches no other step.
+
+    ``kind``: "history" of inputs, "directories" that were visited, a "magic" that a cell may have
+    registered, a "connection" of an extension's, a "configuration" that cannot be repeated.
+    """
+
+    kind: str
+    text: str
+    """What the cell says."""
+    line: int
+    is_change: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Effects:
     """What running some code does besides giving a value; names are the notebook's globals.
@@ -81,6 +96,7 @@ class Effects:
     calls: list[DeferredCall] = field(default_factory=list)
     foreign_stores: list[str] = field(default_factory=list)
     """Dotted names of library objects that an attribute is set on."""
+    session: list[SessionUse] = field(default_factory=list)
     shows: bool = False
     """Prints or displays something."""
     cached_calls: set[str] = field(default_factory=set)

@@ -34,6 +34,8 @@ _REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?m)^The slowest run took .*\n.*\n?"), ""),
     (re.compile(r"(?m)^\d+ loops?, best of .*$"), "... per loop"),
     (re.compile(rf"(?:/private)?{_TEMPORARY}/[^\s'\"<>:,)]+"), "<temporary>"),
+    (re.compile(r"(?m)^Note: you may need to restart the kernel to use updated .*\n?"), ""),
+    (re.compile(r"(?m)^Requirement already satisfied: .*\n?"), ""),
     (re.compile(r"<ipython-input-[^>]*>|Cell In\[\d+\]"), "<cell>"),
 )
 _MARKUP_REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kernelpipe.analysis.names import bound_names
-from kernelpipe.analysis.source import nodes_of, parse_python
+from kernelpipe.analysis.source import nodes_of
+from kernelpipe.analysis.syntax import parse_python
 from kernelpipe.compiler.definitions import decorator_names, eager_names, is_definition
 from kernelpipe.compiler.mentions import Mentions, mentions_of
 from kernelpipe.notebook.transform import transform

@@ -7,6 +7,7 @@ from kernelpipe.model.diagnostic import Diagnostic, Severity
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell
+from kernelpipe.model.requirement import Requirement
 from kernelpipe.model.settings import PipelineSettings, StepSettings
 
 
@@ -231,6 +232,8 @@ class Pipeline:
     later ones over earlier ones. The on-exit step's are there, too."""
     file_reads: tuple[FileRead, ...] = ()
     """Files from outside, each once, in notebook order."""
+    requirements: tuple[Requirement, ...] = ()
+    """What cells install, in notebook order; their code has no such lines any more."""
     skipped: tuple[int, ...] = ()
     """Indexes of ``skip`` cells."""
     diagnostics: tuple[Diagnostic, ...] = ()

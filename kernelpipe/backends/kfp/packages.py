@@ -17,6 +17,7 @@ from kernelpipe.backends.kfp.local_modules import (
     imports_of,
 )
 from kernelpipe.backends.kfp.pins import Pin
+from kernelpipe.backends.kfp.required import Required
 from kernelpipe.model.diagnostic import Diagnostic, Severity
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import EdgeKind, Pipeline, Step
@@ -67,12 +68,16 @@ def resolve_packages(
     directory = Path(pipeline.path).parent
     resolved: dict[tuple[Import, ...], _Found] = {}  # many steps import the same
     found: dict[StepName, _Found] = {}
-    diagnostics: list[Diagnostic] = []
+    required = Required.of(pipeline, here)
+    diagnostics = list(required.diagnostics(pipeline, images))
     for step in pipeline.steps:
         imports = _imports(step, modules[step.name])
         if imports not in resolved:
             resolved[imports] = _resolve(imports, directory, here)
-        own = found[step.name] = resolved[imports]
+        own = resolved[imports]
+        if needed := required.names_for(step):
+            own = replace(own, names=own.names | needed)
+        found[step.name] = own
         diagnostics += _diagnostics(step, own, pipeline.path, here, has_image=step.name in images)
     needs: dict[StepName, Packages] = {}
     without_modules: dict[frozenset[str], Packages] = {}

@@ -63,7 +63,8 @@ def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
     """Return what this backend does not honour, in notebook order.
 
     Returns:
-        KP401: warning or info for settings and metadata that are ignored here.
+        KP401: warning or info for settings and metadata that are ignored here. KP413: of what the
+        notebook installs, what cannot be installed as it would.
     """
     found = [
         diagnostic
@@ -87,6 +88,10 @@ def check_pipeline(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
         for name, (severity, hint) in _PIPELINE_SETTINGS.items()
         if getattr(pipeline.settings, name) is not None
     )
+    if pipeline.requirements:
+        from kernelpipe.backends.local.requirements import check_requirements  # noqa: PLC0415
+
+        found.extend(check_requirements(pipeline))
     return in_notebook_order(tuple(found))
 
 

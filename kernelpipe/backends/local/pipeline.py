@@ -15,6 +15,7 @@ from kernelpipe.backends.local.preparing import Job, prepare
 from kernelpipe.backends.local.recording import RecordingReporter
 from kernelpipe.backends.local.reporting import Reporter
 from kernelpipe.backends.local.request import RunRequest
+from kernelpipe.backends.local.requirements import install_missing
 from kernelpipe.backends.local.runtime_copy import install_runtime
 from kernelpipe.backends.local.signals import on_stop_signal
 from kernelpipe.backends.local.surroundings import Surroundings
@@ -78,10 +79,13 @@ def run_pipeline(  # noqa: PLR0913 - the facts of a run, by name
     Raises:
         UsageError: If the request cannot be done as asked; nothing was started.
         CompileError: If the pipeline has errors.
+        BackendError: If what the notebook installs cannot be installed; nothing was started.
         RunInterruptedError: If a signal stopped it; what there is was recorded.
         RunError: If the run's files can no longer be written.
     """
     job = prepare(pipeline, tasks, given=given, store=store, request=request)
+    if install_missing(pipeline, reporter.message):
+        job = prepare(pipeline, tasks, given=given, store=store, request=request)
     plan = job.planner.plan()
     run = store.create(
         pipeline=pipeline.name,
