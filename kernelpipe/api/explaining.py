@@ -7,6 +7,7 @@ from pathlib import Path
 from kernelpipe import analysis, notebook
 from kernelpipe.api.documents import JsonObject, place_document
 from kernelpipe.api.operations import PathLike
+from kernelpipe.backends import rules as backend_rules
 from kernelpipe.errors import UsageError, did_you_mean
 from kernelpipe.model.explanation import Explanation, Reason
 from kernelpipe.model.names import StepName
@@ -17,8 +18,7 @@ _GROUPS = {
     "KP1": "Tags, settings and files",
     "KP2": "Data flow",
     "KP3": "The graph",
-    "KP4": "Kubeflow",
-    "KP5": "Runs",
+    "KP4": "Where a pipeline runs",
 }
 
 
@@ -80,7 +80,7 @@ def rules(codes: Iterable[str] = ()) -> tuple[Rule, ...]:
     Raises:
         UsageError: If there is no rule with one of the codes.
     """
-    known = {rule.code: rule for rule in (*notebook.RULES, *analysis.RULES)}
+    known = {rule.code: rule for rule in (*notebook.RULES, *analysis.RULES, *backend_rules.RULES)}
     wanted = [code.upper() for code in codes] or sorted(known)
     for code in wanted:
         if code not in known:
@@ -117,21 +117,11 @@ def rules_page(pages: Iterable[Rule]) -> str:
 
 def rule_page(rule: Rule) -> str:
     """Return the Markdown page of one rule."""
-    return "\n".join(
-        [
-            f"## {rule.code}: {rule.name} ({rule.severity.value})",
-            "",
-            rule.why,
-            "",
-            "This gives it:",
-            "",
-            _example(rule.bad),
-            "",
-            "This does not:",
-            "",
-            _example(rule.good),
-        ]
-    )
+    lines = [f"## {rule.code}: {rule.name} ({rule.severity.value})", "", rule.why]
+    if rule.bad:
+        lines += ["", "This gives it:", "", _example(rule.bad)]
+        lines += ["", "This does not:", "", _example(rule.good)]
+    return "\n".join(lines)
 
 
 def _example(text: str) -> str:

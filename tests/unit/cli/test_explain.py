@@ -8,6 +8,7 @@ import kit
 import pytest
 
 from kernelpipe import analysis, notebook
+from kernelpipe.backends import rules as backend_rules
 from kernelpipe.cli.main import main
 
 
@@ -140,12 +141,13 @@ def test_explain__all__has_a_page_on_every_rule(capsys: pytest.CaptureFixture[st
     pages = [line for line in lines if line.startswith("### ")]
     assert pages == sorted(
         f"### {rule.code}: {rule.name} ({rule.severity.value})"
-        for rule in (*notebook.RULES, *analysis.RULES)
+        for rule in (*notebook.RULES, *analysis.RULES, *backend_rules.RULES)
     )
     assert [line for line in lines if line.startswith("## ")] == [
         "## KP1xx: Tags, settings and files",
         "## KP2xx: Data flow",
         "## KP3xx: The graph",
+        "## KP4xx: Where a pipeline runs",
     ]
 
 
