@@ -45,6 +45,28 @@ def test_panel__broken_cell__leads_to_its_line(tab: LabPage, folder: Path) -> No
     assert tab.cursor() == (2, 6)
 
 
+def test_panel__related_place__leads_there(tab: LabPage, folder: Path) -> None:
+    """What a finding is about elsewhere stands below it; a click puts the cursor there."""
+    kit.write(
+        folder / "n.ipynb",
+        kit.code("print(late)", "step:a"),
+        kit.code("x = 1\nfor late in [x]: pass", "step:b"),
+    )
+    tab.open(f"{folder.name}/n.ipynb")
+    tab.show_panel()
+    found = tab.diagnostic("KP230")
+    place = found.get_by_role("list", name="Related places").get_by_role("button")
+    expect(place).to_have_text("cell 1, line 2: 'late' is defined here")
+
+    place.click()
+
+    tab.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1"
+    )
+    assert tab.cursor() == (1, 4)
+    assert tab.axe("#kernelpipe-panel") == []
+
+
 def test_panel__no_python_notebook__says_so_and_offers_no_run(tab: LabPage, folder: Path) -> None:
     """What cannot be a pipeline is no error."""
     kit.write(
