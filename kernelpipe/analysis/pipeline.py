@@ -17,7 +17,7 @@ from kernelpipe.analysis.loops import declare_loops, is_ordered, loop_verdicts
 from kernelpipe.analysis.order import data_edges, file_edges, sort_steps
 from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
-from kernelpipe.analysis.places import Places
+from kernelpipe.analysis.places import Places, first_mention
 from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.requirements import find_installs
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
@@ -27,6 +27,7 @@ from kernelpipe.analysis.steps import StepBuilder
 from kernelpipe.analysis.subject import Subject
 from kernelpipe.analysis.verdicts import syntax_errors, verdicts
 from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
+from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
 from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie, Loop, Pipeline
@@ -79,7 +80,7 @@ def _build(notebook: Notebook, *, include_tests: bool) -> tuple[Pipeline, Subjec
         history = walk(placement.cells, program, loops.by_step)
         linker = Linker(history, placement.cells)
         links = linker.link()
-        more, said = _to_promote(placement, history, links, promoted)
+        more, said = _to_promote(placement, history, links, promoted, program)
         found += said
         if not more:
             break
@@ -129,6 +130,7 @@ def _to_promote(
     history: History,
     links: Links,
     promoted: dict[int, StepName | None],
+    program: Program,
 ) -> tuple[dict[int, StepName | None], list[Diagnostic]]:
     """Return the setup cells that must become part of a step, and what to say of them."""
     more: dict[int, StepName | None] = {}
@@ -138,10 +140,17 @@ def _to_promote(
         if cell.index in more or cell.index in promoted:
             continue
         more[cell.index] = None
-        if cell.role is CellRole.PARAMETERS:
-            said.append(_parameters_read(cell, read.name))
-        else:
-            said.append(_joins(cell, read.name))
+        made = history.versions[read.name][read.version].placed if read.version >= 0 else None
+        rule = _parameters_read if cell.role is CellRole.PARAMETERS else _joins
+        said.append(
+            rule(
+                first_mention(read.placed, program.trees.get(cell.index), read.name, is_read=True),
+                read.name,
+                [(_made_at(made, read.name, program), f"step '{made.step}' makes it here")]
+                if made is not None
+                else [],
+            )
+        )
     if more:
         return more, said
     name = _new_name(placement)
@@ -149,31 +158,39 @@ def _to_promote(
         if placed.cell.index in promoted or placed.cell.index in more:
             continue
         more[placed.cell.index] = name
+        place = _made_at(placed, variable, program)
         if placed.cell.role is CellRole.PARAMETERS:
-            said.append(_parameters_read(placed.cell, variable))
+            said.append(_parameters_read(place, variable, []))
         else:
-            said.append(_runs_once(placed.cell, variable, name))
+            said.append(_runs_once(place, variable, name))
     return more, said
 
 
-def _parameters_read(cell: Cell, name: str) -> Diagnostic:
+def _made_at(placed: PlacedCell, name: str, program: Program) -> Location:
+    return first_mention(placed, program.trees.get(placed.cell.index), name, is_read=False)
+
+
+def _parameters_read(place: Location, name: str, related: list[tuple[Location, str]]) -> Diagnostic:
     return PARAMETERS_READ_STEP.at(
-        cell.location,
+        place,
         f"the parameters cell uses '{name}', which is not known before the run",
         "move that line to a step",
+        related,
     )
 
 
-def _joins(cell: Cell, name: str) -> Diagnostic:
+def _joins(place: Location, name: str, related: list[tuple[Location, str]]) -> Diagnostic:
     return SETUP_JOINS_STEP.at(
-        cell.location,
+        place,
         f"this setup cell reads '{name}', which a step makes, so it runs as part of the step above",
+        None,
+        related,
     )
 
 
-def _runs_once(cell: Cell, name: str, step: StepName) -> Diagnostic:
+def _runs_once(place: Location, name: str, step: StepName) -> Diagnostic:
     return SETUP_RUNS_ONCE.at(
-        cell.location,
+        place,
         f"'{name}' would differ between steps, so this cell runs once, as step '{step}'",
         "to choose the step yourself, tag the cell 'step:NAME'",
     )

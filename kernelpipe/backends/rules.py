@@ -100,6 +100,16 @@ GATE_NOT_POSSIBLE = Rule(
     bad="# %% parameters\nlimit = [1]\n# %% step:a\nx = 1\n# %% step:b when:limit==[1]\ny = 2\n",
     good="# %% parameters\nlimit = 1\n# %% step:a\nx = 1\n# %% step:b when:limit>1\ny = 2\n",
 )
+REQUIREMENT = Rule(
+    code="KP413",
+    name="requirement",
+    severity=_ERROR,
+    why="What cells install ('%pip install', '!pip install', ...) is installed once, before the "
+    "steps. Where that cannot give what the notebook has (another version than cells before may "
+    "have used, one that is not known here, an index that pods do not know), this says so.",
+    bad="",
+    good="",
+)
 RULES = (
     NOT_HONOURED,
     NOT_INSTALLED,
@@ -110,4 +120,5 @@ RULES = (
     CLUSTER_REFUSES,
     FILE_NOT_THERE,
     GATE_NOT_POSSIBLE,
+    REQUIREMENT,
 )

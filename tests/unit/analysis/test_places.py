@@ -50,6 +50,28 @@ def _found(text: str) -> Diagnostic:
             id="defined only in a test",
         ),
         pytest.param(
+            "# %% step:a\nx = n = 3\n# %% functions\nm = 1\nm += n\n# %% step:b\nprint(m)\n",
+            "KP207",
+            (1, 2, 5),
+            [((0, 1, 4), "step 'a' makes it here")],
+            id="setup reads what a step makes",
+        ),
+        pytest.param(
+            "# %% imports\nimport time\nstart = time.time()\n# %% step:a\nprint(start)\n"
+            "# %% step:b\nprint(start)\n",
+            "KP208",
+            (0, 2, 0),
+            [],
+            id="setup differs between steps",
+        ),
+        pytest.param(
+            "# %% step:a\nn = 1\n# %% parameters\nk = 2\nlr = n\n# %% step:b\nprint(lr)\n",
+            "KP209",
+            (1, 2, 5),
+            [((0, 1, 0), "step 'a' makes it here")],
+            id="parameters read what a step makes",
+        ),
+        pytest.param(
             "# %% step:a\nx = y = 1\ndel y, x\n# %% step:b\nprint(1, x)\n",
             "KP204",
             (1, 1, 9),
