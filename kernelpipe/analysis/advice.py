@@ -107,7 +107,9 @@ def _handed_down(subject: Subject, moved: Sequence[PlacedCell]) -> list[str]:
 
 def _touched(subject: Subject, placed: PlacedCell) -> Iterable[str]:
     """Return the names of which a cell may make a version."""
-    facts = subject.history.facts[placed.position]
+    facts = subject.history.facts.get(placed.position)
+    if facts is None:  # it is not valid Python
+        return ()
     return subject.history.versions if facts.effects.changed else facts.bound
 
 

@@ -5,7 +5,7 @@ frozenset of them: what it may be. ``contains`` says what an object may hold, so
 share an object when what can be reached from them overlaps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
@@ -109,7 +109,7 @@ class Obj:
                 elif o not in self.contains:
                     self.guessed.add(o)
                 self.contains.add(o)
-                o.holders.add(self)
+                o.held_by(self)
                 if o.has_code and not self.has_code:
                     _gains_code(self)
 
@@ -118,7 +118,11 @@ class Obj:
         for o in others:
             if o.kind not in ATOMS and self.kind not in ATOMS and o is not self:
                 self.keeps.add(o)
-                o.holders.add(self)
+                o.held_by(self)
+
+    def held_by(self, holder: "Obj") -> None:
+        """Record the other way round that ``holder`` contains or keeps this object."""
+        self.holders.add(holder)
 
 
 def _gains_code(o: Obj) -> None:
@@ -135,6 +139,15 @@ Value = frozenset[Obj]
 NOTHING: Value = frozenset()
 
 
+_maker: Callable[..., Obj] = Obj
+
+
+def make_with(maker: Callable[..., Obj]) -> None:
+    """Let ``new`` make objects with ``maker``, which takes what ``Obj`` takes."""
+    global _maker  # noqa: PLW0603  # an argument would have to pass through the whole interpreter
+    _maker = maker
+
+
 def new(
     kind: Kind,
     contains: Iterable[Obj] = (),
@@ -144,7 +157,7 @@ def new(
     symbol: tuple[str, str] | None = None,
 ) -> Obj:
     """Return a new object that may hold ``contains``."""
-    made = Obj(kind=kind, dotted=dotted, constant=constant, symbol=symbol)
+    made = _maker(kind, dotted=dotted, constant=constant, symbol=symbol)
     made.hold(contains)
     return made
 

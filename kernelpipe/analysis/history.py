@@ -1,7 +1,7 @@
 """The walk through the notebook: who made and changed each name, in notebook order."""
 
 import ast
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -165,7 +165,8 @@ def walk(
         loops: Steps that run once per item; what they bind is a list after their last cell.
     """
     world = new_world(program)
-    writer = HistoryWriter(world.names)
+    writer = HistoryWriter()
+    writer.history.names = world.names
     last = {placed.step: placed.position for placed in cells if placed.step in loops}
     for placed in cells:
         tree = program.trees.get(placed.cell.index)
@@ -189,39 +190,77 @@ def _collect(step: StepName, history: History, world: World) -> None:
 
 
 class HistoryWriter:
-    """Writes the history, cell by cell in notebook order."""
+    """Writes histories, cell by cell in notebook order; keeps what it wrote for the next one."""
 
-    def __init__(self, names: dict[str, Value]) -> None:
-        """Take what names are after all cells."""
+    def __init__(self) -> None:
+        """Begin with nothing kept."""
+        self.history = History()
+        self._last: dict[int, _Entry] = {}
+
+    def write(
+        self, cells: Iterable[tuple[PlacedCell, Executed]], names: dict[str, Value]
+    ) -> History:
+        """Return the history of cells.
+
+        Args:
+            cells: In notebook order, with what they did.
+            names: What names are after all cells.
+        """
         self.history = History(names=names)
+        kept, self._last = self._last, {}
+        for placed, executed in cells:
+            entry = kept.get(placed.position)
+            if entry is None or entry.executed is not executed or entry.placed is not placed:
+                entry = _Entry(placed, executed)
+            self._last[placed.position] = entry
+            self._add(entry)
+        return self.history
 
     def add(self, placed: PlacedCell, executed: Executed) -> None:
         """Add what a cell did."""
-        facts = executed.facts
-        self.history.facts[placed.position] = facts
+        self._add(_Entry(placed, executed))
+
+    def _add(self, entry: "_Entry") -> None:
+        placed, executed = entry.placed, entry.executed
+        facts, history = executed.facts, self.history
+        history.facts[placed.position] = facts
         self._read_ambient(placed)
-        for name, place in facts.reads.items():
-            self._read(placed, name, place)
-        for name in executed.everything:
-            self._read_quietly(placed, name)
+        self._read_again(entry)
         if placed.is_test:
             return
-        self._note_changes(placed, executed)
-        self._note_bindings(placed, executed)
+        if executed.touched:
+            history.touched |= dict.fromkeys(executed.touched, placed.position)
+            history.changed |= dict.fromkeys(facts.effects.changed, placed.position)
+        versions = history.versions
+        for name, version in entry.versions:
+            known = versions.get(name)
+            if known is None:
+                versions[name] = [version]
+            else:
+                known.append(version)
         self._note_states(placed, facts)
-        self._note_unknown(placed, executed)
-        self.history.files += [(placed, use) for use in executed.files]
-        self.history.foreign_stores += [(placed, name) for name in facts.effects.foreign_stores]
+        if facts.binds_unknown:
+            history.unknown_binders.append(placed)
+            for name, value in executed.unknown:
+                self._version(name, Event.MAYBE, placed, value)
+        history.files += [(placed, use) for use in executed.files]
+        history.foreign_stores += [(placed, name) for name in facts.effects.foreign_stores]
 
     # -- reads -----------------------------------------------------------------------------------
-    def _read(self, placed: PlacedCell, name: str, place: GlobalRead) -> None:
-        versions = self.history.versions.get(name, ())
-        self.history.reads.append(
-            Read(placed=placed, name=name, version=len(versions) - 1, place=place)
-        )
+    def _read_again(self, entry: "_Entry") -> None:
+        versions = self.history.versions
+        numbers = [len(versions.get(name, ())) - 1 for name, _ in entry.places]
+        if entry.numbers != numbers:
+            entry.numbers = numbers
+            entry.reads = [
+                Read(placed=entry.placed, name=name, version=number, place=place)
+                for number, (name, place) in zip(numbers, entry.places, strict=True)
+            ]
+        self.history.reads += entry.reads
 
     def _read_quietly(self, placed: PlacedCell, name: str) -> None:
-        self._read(placed, name, _QUIETLY)
+        number = len(self.history.versions.get(name, ())) - 1
+        self.history.reads.append(Read(placed=placed, name=name, version=number, place=_QUIETLY))
 
     def _read_ambient(self, placed: PlacedCell) -> None:
         """Let each step that begins have the hidden state that earlier steps left."""
@@ -232,23 +271,6 @@ class HistoryWriter:
                 self._read_quietly(placed, state)
 
     # -- what a cell leaves ----------------------------------------------------------------------
-    def _note_changes(self, placed: PlacedCell, executed: Executed) -> None:
-        self.history.touched |= dict.fromkeys(executed.touched, placed.position)
-        changed = executed.facts.effects.changed
-        self.history.changed |= dict.fromkeys(changed, placed.position)
-        for name, value in executed.changed:
-            self._version(name, Event.CHANGE, placed, value)
-
-    def _note_bindings(self, placed: PlacedCell, executed: Executed) -> None:
-        facts = executed.facts
-        for name, value in facts.bound.items():
-            event = Event.BIND if name in facts.definite else Event.MAYBE
-            self._version(name, event, placed, value)
-        for name, value in executed.maybe_deleted:
-            self._version(name, Event.MAYBE, placed, value)
-        for name in facts.deleted:
-            self._version(name, Event.DELETE, placed, NOTHING)
-
     def _note_states(self, placed: PlacedCell, facts: CellFacts) -> None:
         for event in facts.effects.states:
             if event.use is StateUse.SET:
@@ -259,15 +281,41 @@ class HistoryWriter:
                 self._read_quietly(placed, event.state)
                 self._version(event.state, Event.CHANGE, placed, NOTHING)
 
-    def _note_unknown(self, placed: PlacedCell, executed: Executed) -> None:
-        if executed.facts.binds_unknown:
-            self.history.unknown_binders.append(placed)
-        for name, value in executed.unknown:
-            self._version(name, Event.MAYBE, placed, value)
-
     def _version(self, name: str, event: Event, placed: PlacedCell, value: Value) -> None:
         versions = self.history.versions.setdefault(name, [])
         versions.append(Version(event=event, placed=placed, value=value))
+
+
+class _Entry:
+    """What one cell adds to a history, as far as it can be told without the other cells."""
+
+    __slots__ = ("executed", "numbers", "placed", "places", "reads", "versions")
+
+    def __init__(self, placed: PlacedCell, executed: Executed) -> None:
+        self.placed = placed
+        self.executed = executed
+        facts = executed.facts
+        self.places = [*facts.reads.items(), *((n, _QUIETLY) for n in executed.everything)]
+        self.numbers: list[int] = []
+        """Of the versions that it reads, in the order of ``places``."""
+        self.reads: list[Read] = []
+        self.versions = [
+            (name, Version(event=event, placed=placed, value=value))
+            for name, event, value in _events(executed)
+        ]
+
+
+def _events(executed: Executed) -> Iterator[tuple[str, Event, Value]]:
+    """Yield what happens to names, hidden state and names that are bound unseen left out."""
+    facts = executed.facts
+    for name, value in executed.changed:
+        yield name, Event.CHANGE, value
+    for name, value in facts.bound.items():
+        yield name, Event.BIND if name in facts.definite else Event.MAYBE, value
+    for name, value in executed.maybe_deleted:
+        yield name, Event.MAYBE, value
+    for name in facts.deleted:
+        yield name, Event.DELETE, NOTHING
 
 
 def _mark_given(facts: CellFacts) -> None:

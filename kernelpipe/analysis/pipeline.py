@@ -5,12 +5,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import RLock
 
 from kernelpipe.analysis.exits import find_exit
 from kernelpipe.analysis.file_flows import file_flows, file_reads, file_ties
 from kernelpipe.analysis.gates import find_gates
 from kernelpipe.analysis.heap import Kind
-from kernelpipe.analysis.history import History, walk
+from kernelpipe.analysis.history import History
+from kernelpipe.analysis.incremental import Walk
+from kernelpipe.analysis.known import Known
 from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.analysis.loop_sharing import shared_verdicts
 from kernelpipe.analysis.loops import declare_loops, is_ordered, loop_verdicts
@@ -22,7 +25,7 @@ from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.requirements import find_installs
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
 from kernelpipe.analysis.session import session_verdicts
-from kernelpipe.analysis.source import ParsedCell, Program, parse_cell, survey
+from kernelpipe.analysis.source import ParsedCell, Program, survey
 from kernelpipe.analysis.steps import StepBuilder
 from kernelpipe.analysis.subject import Subject
 from kernelpipe.analysis.verdicts import syntax_errors, verdicts
@@ -42,42 +45,69 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
         notebook: As read; its own diagnostics are kept.
         include_tests: Let test cells take part, as they do where the pipeline runs locally.
     """
-    with _no_collections():
-        return _build(notebook, include_tests=include_tests)[0]
+    with _alone():
+        return _build(notebook, include_tests=include_tests, known=Known())[0]
 
 
 def analyse_steps(notebook: Notebook) -> tuple[Pipeline, Subject]:
     """Return the pipeline that ``notebook`` means, and all that is known of how it came about."""
-    with _no_collections():
-        return _build(notebook, include_tests=True)
+    with _alone():
+        return _build(notebook, include_tests=True, known=Known())
+
+
+class Session:
+    """Analyses one notebook again and again while it is edited.
+
+    Gives what ``build_pipeline`` gives, and after a small edit it gives it soon: cells that the
+    edit cannot reach are not looked at again. Any notebook may follow any other.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._known = {True: Known(walk=Walk()), False: Known(walk=Walk())}
+
+    def build(self, notebook: Notebook, *, include_tests: bool = True) -> Pipeline:
+        """Return the pipeline that ``notebook`` means; see ``build_pipeline``."""
+        with _alone():
+            known = self._known[include_tests]
+            return _build(notebook, include_tests=include_tests, known=known)[0]
+
+    def executed(self, *, include_tests: bool = True) -> int:
+        """Return how many cells the last analysis has executed."""
+        walk = self._known[include_tests].walk
+        return walk.executed if walk is not None else 0
+
+
+_LOCK = RLock()
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Pause the search for cyclic garbage: an analysis makes many objects, and keeps most."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def _alone() -> Iterator[None]:
+    """Pause other analyses, and the search for cyclic garbage: most of what is made is kept."""
+    with _LOCK:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
-def _build(notebook: Notebook, *, include_tests: bool) -> tuple[Pipeline, Subject]:
+def _build(notebook: Notebook, *, include_tests: bool, known: Known) -> tuple[Pipeline, Subject]:
     if not include_tests:
         cells = tuple(c for c in notebook.cells if c.role is not CellRole.TEST)
     else:
         cells = notebook.cells
     installs = find_installs(cells, str(Path(notebook.path).parent))
     cells = installs.cells
-    program, broken = parse_cells(cells, str(Path(notebook.path).parent))
+    program, broken = parse_cells(cells, str(Path(notebook.path).parent), known)
     promoted: dict[int, StepName | None] = {}
-    loops = declare_loops(_place(notebook, cells, promoted), program)
+    placement = known.same_cells(_place(notebook, cells, promoted))
+    loops = declare_loops(placement, program)
     found: list[Diagnostic] = [*loops.diagnostics]
     while True:
-        placement = _place(notebook, cells, promoted)
-        history = walk(placement.cells, program, loops.by_step)
+        history = known.history(placement.cells, program, loops.by_step)
         linker = Linker(history, placement.cells)
         links = linker.link()
         more, said = _to_promote(placement, history, links, promoted, program)
@@ -85,6 +115,7 @@ def _build(notebook: Notebook, *, include_tests: bool) -> tuple[Pipeline, Subjec
         if not more:
             break
         promoted.update(more)
+        placement = known.same_cells(_place(notebook, cells, promoted))
     keep_models(placement, history, links)
     found += loop_verdicts(loops.by_step, placement, history, links, program)
     found += shared_verdicts(loops.by_step, placement, history, linker)
@@ -104,14 +135,18 @@ def _place(
     return place_cells(replace(notebook, cells=cells), promoted)
 
 
-def parse_cells(cells: tuple[Cell, ...], directory: str) -> tuple[Program, list[Diagnostic]]:
+def parse_cells(
+    cells: tuple[Cell, ...], directory: str, known: Known | None = None
+) -> tuple[Program, list[Diagnostic]]:
     """Return the code of cells, and a finding for each that is not valid Python."""
+    known = known or Known()
     parsed: dict[int, ParsedCell] = {}
     broken: list[Diagnostic] = []
+    sources: dict[str, ParsedCell] = {}
     for cell in cells:
         if cell.role is CellRole.SKIP:
             continue
-        found = parse_cell(cell.source)
+        found = sources[cell.source] = known.parse(cell.source)
         if found.text.error is not None:
             broken.append(syntax_errors(cell, found.text))
         else:
@@ -121,7 +156,10 @@ def parse_cells(cells: tuple[Cell, ...], directory: str) -> tuple[Program, list[
     for index, found in parsed.items():
         call = found.text.automagic
         if call is not None and not seen.rebound & (found.seen.read | found.seen.rebound):
-            trees[index] = parse_cell(call).tree
+            sources[call] = known.parse(call)
+            trees[index] = sources[call].tree
+    if known.walk is not None:
+        known.parsed = sources
     return Program(trees, seen, directory), broken
 
 

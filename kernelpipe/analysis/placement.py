@@ -9,7 +9,7 @@ from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
-from kernelpipe.model.settings import StepSettings
+from kernelpipe.model.settings import NO_SETTINGS, StepSettings
 from kernelpipe.notebook.settings_tags import merge_settings
 
 SETUP_ROLES = (CellRole.IMPORTS, CellRole.FUNCTIONS, CellRole.PARAMETERS)
@@ -106,7 +106,10 @@ def _declared(
         if each.step is None:
             continue
         after.setdefault(each.step, []).extend((name, each.cell) for name in each.cell.after)
-        merged = merge_settings(settings.get(each.step, StepSettings()), each.cell.settings)
+        if each.cell.settings is NO_SETTINGS:
+            settings.setdefault(each.step, NO_SETTINGS)
+            continue
+        merged = merge_settings(settings.get(each.step, NO_SETTINGS), each.cell.settings)
         settings[each.step] = merged.settings
         diagnostics += [_conflict(each, name) for name in merged.conflicts]
     diagnostics += [

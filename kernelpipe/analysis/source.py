@@ -142,6 +142,19 @@ def _survey_binding(node: ast.AST, found: Survey) -> None:
 
 def survey(cells: Iterable["ParsedCell"]) -> Survey:
     """Return what all cells mention."""
+    every = tuple(cells)
+    found = Survey(set(), set(), set())
+    for start in range(0, len(every), _CHUNK):
+        _add(_survey_chunk(every[start : start + _CHUNK]), found)
+    return found
+
+
+_CHUNK = 50
+
+
+@lru_cache(maxsize=256)
+def _survey_chunk(cells: "tuple[ParsedCell, ...]") -> Survey:
+    """Return what some cells mention; most are the same the next time."""
     found = Survey(set(), set(), set())
     for cell in cells:
         _add(cell.seen, found)

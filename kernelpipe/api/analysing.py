@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import PurePath
 
-from kernelpipe.analysis import build_pipeline
+from kernelpipe.analysis import Session
 from kernelpipe.api.documents import (
     JsonObject,
     editor_diagnostic,
@@ -28,7 +28,9 @@ _LONGEST_LINE = 32
 """Characters; longer JSON is shown on several lines."""
 
 
-def analyse_notebook(content: bytes, *, path: str, shown: str) -> JsonObject:
+def analyse_notebook(
+    content: bytes, *, path: str, shown: str, session: Session | None = None
+) -> JsonObject:
     """Return everything that is to be said of a notebook; nothing is run or written.
 
     Modules beside the notebook are read where its pipeline would take them along.
@@ -37,12 +39,14 @@ def analyse_notebook(content: bytes, *, path: str, shown: str) -> JsonObject:
         content: The notebook as the bytes of a file; outputs may be missing.
         path: Where its file is, or would be.
         shown: The path that the document names.
+        session: Has analysed the same notebook before, most often; it says the same sooner.
     """
+    session = session or Session()
     try:
         notebook = parse_notebook(content, path=path)
     except NotebookReadError as error:
         return _unreadable(error, shown)
-    pipeline = build_pipeline(notebook)
+    pipeline = session.build(notebook)
     raw: list[JsonObject] = json.loads(content)["cells"]
     here = _Shown(path=shown, ids=[_id(cell) for cell in raw])
     return graph_document(pipeline) | {
@@ -54,7 +58,7 @@ def analyse_notebook(content: bytes, *, path: str, shown: str) -> JsonObject:
         "cluster": _usable_cluster(pipeline),
         "backends": {
             "local": here.diagnostics(_local_findings(pipeline)),
-            "kfp": here.diagnostics(_kfp_findings(notebook, pipeline)),
+            "kfp": here.diagnostics(_kfp_findings(notebook, pipeline, session)),
         },
     }
 
@@ -196,13 +200,15 @@ def _local_findings(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
     return check_pipeline(pipeline)
 
 
-def _kfp_findings(notebook: Notebook, pipeline: Pipeline) -> tuple[Diagnostic, ...]:
+def _kfp_findings(
+    notebook: Notebook, pipeline: Pipeline, session: Session
+) -> tuple[Diagnostic, ...]:
     """Return what stands against running on Kubeflow, where tests take no part.
 
     Nothing can be told while the notebook has errors.
     """
     if any(cell.role is CellRole.TEST for cell in notebook.cells):
-        pipeline = build_pipeline(notebook, include_tests=False)
+        pipeline = session.build(notebook, include_tests=False)
     if pipeline.errors():
         return ()
     from kernelpipe.backends import kfp  # noqa: PLC0415  # not for all

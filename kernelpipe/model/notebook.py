@@ -1,12 +1,12 @@
 """A notebook as it was read: cells with parsed tags, no raw JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
-from kernelpipe.model.settings import PipelineSettings, StepSettings
+from kernelpipe.model.settings import NO_SETTINGS, PipelineSettings, StepSettings
 
 
 class CellRole(Enum):
@@ -39,7 +39,7 @@ class Cell:
     role: CellRole = CellRole.STEP
     step: StepName | None = None
     after: tuple[StepName, ...] = ()
-    settings: StepSettings = field(default_factory=StepSettings)
+    settings: StepSettings = NO_SETTINGS
     may_raise: bool = False
     """Tagged ``raises-exception``: the notebook goes on when this cell raises."""
     execution_count: int | None = None

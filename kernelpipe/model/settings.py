@@ -161,12 +161,17 @@ class StepSettings:
 
     def names_set(self) -> tuple[str, ...]:
         """Return the names of the settings that were given, in the order of the fields."""
-        defaults = StepSettings()
+        if self is NO_SETTINGS:
+            return ()
         return tuple(
             field.name
             for field in fields(self)
-            if getattr(self, field.name) != getattr(defaults, field.name)
+            if getattr(self, field.name) != getattr(NO_SETTINGS, field.name)
         )
+
+
+NO_SETTINGS = StepSettings()
+"""Of a cell whose tags set nothing; one object, which is found without comparing all fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +233,7 @@ class PipelineSettings:
     name: str | None = None
     description: str | None = None
     experiment: str | None = None
-    step_defaults: StepSettings = StepSettings()
+    step_defaults: StepSettings = NO_SETTINGS
     workspace: Workspace | None = None
     ttl: TimeToLive | None = None
     deadline_s: int | None = None

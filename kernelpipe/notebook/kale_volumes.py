@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kernelpipe.model.settings import StepSettings
+from kernelpipe.model.settings import NO_SETTINGS, StepSettings
 from kernelpipe.notebook.json_values import JsonValue
 from kernelpipe.notebook.settings_metadata import read_settings
 
@@ -19,7 +19,7 @@ def read_volumes(value: JsonValue) -> tuple[StepSettings, tuple[object, ...]]:
     """
     if not isinstance(value.value, list):
         value.refuse("a list")
-        return StepSettings(), ()
+        return NO_SETTINGS, ()
     claims = [volume for volume in value.value if is_existing_claim(volume)]
     mounts = [{"pvc": each["name"], "path": each["mount_point"]} for each in claims]
     content = JsonValue(
@@ -28,7 +28,7 @@ def read_volumes(value: JsonValue) -> tuple[StepSettings, tuple[object, ...]]:
         location=value.location,
         findings=value.findings,
     )
-    settings = read_settings(content) if mounts else StepSettings()
+    settings = read_settings(content) if mounts else NO_SETTINGS
     return settings, tuple(each for each in value.value if not is_existing_claim(each))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from kernelpipe.errors import did_you_mean
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
-from kernelpipe.model.settings import MetadataEntry, PipelineSettings, StepSettings
+from kernelpipe.model.settings import NO_SETTINGS, MetadataEntry, PipelineSettings, StepSettings
 from kernelpipe.notebook import rules
 from kernelpipe.notebook.json_values import JsonValue
 from kernelpipe.notebook.kale_volumes import is_existing_claim, read_volumes
@@ -207,13 +207,13 @@ def parse_cell_metadata(
     """
     content = metadata.get(OWN_KEY)
     if content is None:
-        return StepSettings(), ()
+        return NO_SETTINGS, ()
     findings = _Findings(location.path, OWN_KEY, place=location)
     if not isinstance(content, dict):
         findings.report(
             rules.ODD_METADATA, f"metadata '{OWN_KEY}' is not a mapping; it is not read"
         )
-        return StepSettings(), tuple(findings.diagnostics)
+        return NO_SETTINGS, tuple(findings.diagnostics)
     _read_version(content, findings)
     rest = {key: value for key, value in content.items() if key not in _OF_EXECUTED_CELLS}
     value = JsonValue(value=rest, path=OWN_KEY, location=location, findings=findings.diagnostics)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from kernelpipe.model.settings import (
+    NO_SETTINGS,
     Backoff,
     Mount,
     MountKind,
@@ -34,7 +35,7 @@ _VOLUME_NAMES: Final = frozenset({MountKind.EPHEMERAL, MountKind.EMPTY_DIR})
 
 def read_settings(content: JsonValue) -> StepSettings:
     """Return what a mapping of metadata sets; what is wrong with it is in ``content.findings``."""
-    settings = StepSettings()
+    settings = NO_SETTINGS
     for key, value in content.entries(tuple(SETTING_KEYS)).items():
         found = SETTING_KEYS[key](value)
         settings = merge_settings(settings, found).settings
@@ -44,7 +45,7 @@ def read_settings(content: JsonValue) -> StepSettings:
 def _retry(value: JsonValue) -> StepSettings:
     entries = value.entries(("count", "pause", "factor", "within"), required=("count",))
     if not entries:
-        return StepSettings()
+        return NO_SETTINGS
     count = entries["count"].whole(least=0)
     pause = entries["pause"].whole_duration_s() if "pause" in entries else None
     factor = entries["factor"].whole(least=1) if "factor" in entries else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from kernelpipe.model.settings import (
+    NO_SETTINGS,
     ConfigMapEnv,
     Foreach,
     NamedText,
@@ -38,9 +39,6 @@ _SETS: Final = frozenset({"tolerations", "image_pull_secrets"})
 """Settings of which a step may have several; none replaces another."""
 
 
-_NOTHING: Final = StepSettings()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """What is wrong with a tag; ``message`` follows the tag's text."""
@@ -63,8 +61,8 @@ def merge_settings(first: StepSettings, second: StepSettings) -> Merged:
 
     Environment variables, labels and the like are joined by their key, tolerations are added.
     """
-    if _NOTHING in (first, second):
-        return Merged(settings=second if first == _NOTHING else first, conflicts=())
+    if NO_SETTINGS in (first, second):
+        return Merged(settings=second if first == NO_SETTINGS else first, conflicts=())
     changes: dict[str, object] = {}
     conflicts: list[str] = []
     for field in fields(StepSettings):

@@ -8,7 +8,7 @@ from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import CellRole
-from kernelpipe.model.settings import StepSettings
+from kernelpipe.model.settings import NO_SETTINGS, StepSettings
 from kernelpipe.notebook import rules, values
 from kernelpipe.notebook.near_tags import near_tag
 from kernelpipe.notebook.settings_tags import (
@@ -64,7 +64,7 @@ def parse_step_defaults(
     tags: Sequence[str], location: Location
 ) -> tuple[StepSettings, tuple[Diagnostic, ...]]:
     """Return the settings that ``tags`` of a notebook's metadata give to all steps."""
-    settings = StepSettings()
+    settings = NO_SETTINGS
     diagnostics: list[Diagnostic] = []
     for tag in tags:
         name, colon, value = tag.partition(":")
@@ -105,7 +105,7 @@ class _Parser:
         self._roles: dict[CellRole, str] = {}
         self._steps: dict[StepName, str] = {}
         self._after: list[StepName] = []
-        self._settings = StepSettings()
+        self._settings = NO_SETTINGS
         self._is_continued = False
         self._has_step_tag = False
         self._speaking: list[str] = []

@@ -1,14 +1,21 @@
 """What worker processes can do with the bytes of a notebook."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kernelpipe.api.documents import JsonObject
 from kernelpipe.errors import UsageError
 from kernelpipe.server import cluster_tasks
 from kernelpipe.server.compile_tasks import compile_content, plan_file
 
+if TYPE_CHECKING:
+    from kernelpipe.analysis import Session
+
 Request = Mapping[str, Any]
+
+_MOST_SESSIONS: Final = 4
+_SESSIONS: "Final[dict[str, Session]]" = {}
+"""Path -> what is known of the notebook, which is edited most often; the last one used last."""
 
 _SMALL: Final = b"""{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [
 {"id": "a", "cell_type": "code", "source": "import json\\nx = 1", "metadata": {"tags": ["step:a"]}},
@@ -17,9 +24,15 @@ _SMALL: Final = b"""{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells"
 
 def analyse(request: Request, content: bytes) -> JsonObject:
     """Return the analysis of a notebook at ``path``, which users know as ``shown``."""
-    from kernelpipe.api import analyse_notebook  # noqa: PLC0415  # other tasks need it not
+    from kernelpipe.analysis import Session  # noqa: PLC0415  # other tasks need it not
+    from kernelpipe.api import analyse_notebook  # noqa: PLC0415  # likewise
 
-    return analyse_notebook(content, path=request["path"], shown=request["shown"])
+    path = request["path"]
+    session = _SESSIONS.pop(path, None) or Session()
+    _SESSIONS[path] = session
+    while len(_SESSIONS) > _MOST_SESSIONS:
+        del _SESSIONS[next(iter(_SESSIONS))]
+    return analyse_notebook(content, path=path, shown=request["shown"], session=session)
 
 
 def edges(request: Request, _content: bytes) -> JsonObject:
