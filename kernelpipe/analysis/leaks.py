@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from kernelpipe.analysis.heap import ATOMS, holders
 from kernelpipe.analysis.history import Event, Read
-from kernelpipe.analysis.order_rules import TEST_BINDS, TEST_CHANGES
+from kernelpipe.analysis.order_rules import TEST_BINDS, TEST_CHANGES, TEST_RUNS_LATER
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.subject import Subject, who
 from kernelpipe.analysis.summaries import Effects, StateUse
@@ -18,6 +18,7 @@ def leaks_of_tests(subject: Subject) -> Iterator[Diagnostic]:
             bound = dict(_bound(subject, placed))
             yield from bound.values()
             yield from _changed(subject, placed, bound.keys())
+            yield from _runs_later(subject, placed)
 
 
 def _bound(subject: Subject, placed: PlacedCell) -> Iterator[tuple[str, Diagnostic]]:
@@ -121,3 +122,20 @@ def _change(
 
 def _changes_something(effects: Effects) -> bool:
     return bool(effects.states) or any(o.kind not in ATOMS for o in effects.changed)
+
+
+def _runs_later(subject: Subject, placed: PlacedCell) -> Iterator[Diagnostic]:
+    """Yield the first name that the test's own step makes anew below the test."""
+    if placed.step is None or subject.cells_of[placed.step][-1].position == placed.position:
+        return
+    for name, read in subject.history.facts[placed.position].reads.items():
+        for version in subject.history.versions.get(name, ()) if read.is_written else ():
+            if version.owner == placed.step and version.placed.position > placed.position:
+                yield TEST_RUNS_LATER.at(
+                    subject.mention(placed, name, is_read=True),
+                    f"this test reads '{name}', which cell {version.placed.cell.index} of its step "
+                    "makes anew or changes before the test runs",
+                    "give the cells below the test a step of their own",
+                    [(subject.mention(version.placed, name, is_read=False), "that happens here")],
+                )
+                return

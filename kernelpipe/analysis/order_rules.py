@@ -77,6 +77,15 @@ OTHER_ORDER = Rule(
     bad=_run_before(2, 1),
     good=_run_before(1, 2),
 )
+TEST_RUNS_LATER = Rule(
+    code="KP236",
+    name="test-sees-later-values",
+    severity=_WARNING,
+    why="A test runs when all cells of its step have run. Where a cell of the step below the test "
+    "binds or changes what the test reads, it sees another value than in the notebook.",
+    bad="# %% step:a\nx = 1\n# %% test\nassert x == 1\n# %% step:a\nx = 2\n",
+    good="# %% step:a\nx = 1\n# %% test\nassert x == 1\n# %% step:b\nx = 2\n",
+)
 ORDER_AGAINST_DATA = Rule(
     code="KP321",
     name="order-contradicts-data",
@@ -113,6 +122,7 @@ RULES = (
     TEST_CHANGES,
     LARGE_VALUE,
     OTHER_ORDER,
+    TEST_RUNS_LATER,
     ORDER_AGAINST_DATA,
     REOPENED,
     BRANCHES_CHANGE,

@@ -139,6 +139,13 @@ def _found(text: str) -> Diagnostic:
             id="test changes hidden state",
         ),
         pytest.param(
+            "# %% step:a\nx = [1]\n# %% test\nassert len(x) == 1\n# %%\ny = x\ny.append(x[0])\n",
+            "KP236",
+            (1, 1, 11),
+            [((2, 2, 9), "that happens here")],
+            id="test sees what is changed later",
+        ),
+        pytest.param(
             "# %% imports\nimport pandas as pd\n# %% step:load\ndf = pd.DataFrame({'a': [1]})\n"
             "# %% step:report\nn = len(df)\n# %%\nmean = df['a'].mean() / n\n# %%\n"
             "print(n, mean)\n",
@@ -257,6 +264,10 @@ def test_finding__order_of_numbers_harmless__is_not_said(counts: tuple[int | Non
             "# %% functions\nfrom functools import cache\n@cache\ndef f(n):\n"
             "    return n and n * f(n - 1)\n# %% step:a\nf(1)\n# %% step:b\nf(2)\n",
             id="a cached function that calls itself",
+        ),
+        pytest.param(
+            "# %% step:a\nx = 1\n# %% test\nassert x\n# %%\ny = x\n",
+            id="a test in the middle of a step",
         ),
         pytest.param(
             "# %% step:a\nx = [2, 1]\n# %% test\nassert sorted(x) == [1, 2]\ny = max(x)\n"

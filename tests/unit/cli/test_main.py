@@ -96,8 +96,8 @@ def test_main__help_of_a_command__is_shown(
         pytest.param(
             "zzz",
             "error: there is no command 'zzz'\n"
-            "  hint: the commands are: check, explain, graph, propose, plan, compile, parity, verify, "
-            "run, batch, resume, submit, schedule, runs, report, gc, sync\n",
+            "  hint: the commands are: check, explain, graph, propose, plan, compile, parity, "
+            "verify, run, batch, resume, submit, schedule, runs, report, gc, sync\n",
             id="far",
         ),
         pytest.param(
