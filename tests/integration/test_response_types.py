@@ -36,6 +36,7 @@ CELLS = (
     kit.code("print(total)", "metrics"),
 )
 LOOP = kit.code("print(rate)", "step:each", "foreach:rate in rates")
+LATE = kit.code("late = 1", "step:late")
 FAILING = kit.code("print(total)\n1 / 0", "step:fail", "prev:total")
 
 
@@ -80,7 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def _documents(place: Place) -> Iterator[tuple[object, str]]:
     """Yield what each route answers, with the name of its type."""
     sent = {"path": "n.ipynb", "notebook": place.notebook()}
-    wrong = kit.notebook(*CELLS, kit.code("x = unknown", "step:x", "prev:nowhere"))
+    wrong = kit.notebook(*CELLS, kit.code("x = late", "step:x", "prev:nowhere"), LATE)
     edit = {"kind": "step", "ids": ["a"], "step": "load"}
     cells = [{"id": "a", "cell_type": "code", "tags": ["foreign"]}]
     yield place.server.get("status"), "IStatus"
