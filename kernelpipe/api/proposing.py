@@ -83,7 +83,7 @@ def propose_for(content: bytes, *, path: str, steps: int | None = None) -> Propo
     document = read_document(content, path=path).content
     cells = [_tagged(cell) for cell in document["cells"]]
     bare = _without_places(read, cells)
-    _check_free(bare, cells, path)
+    _check_free(bare, cells)
     said = {index for index, cell in enumerate(cells) if cell.read().role or cell.read().speaking}
     proposal = propose_steps(
         bare,
@@ -140,17 +140,17 @@ def _without_places(notebook: Notebook, cells: Sequence[TaggedCell]) -> Notebook
     )
 
 
-def _check_free(notebook: Notebook, cells: Sequence[TaggedCell], path: str) -> None:
+def _check_free(notebook: Notebook, cells: Sequence[TaggedCell]) -> None:
     first = next((index for index, cell in enumerate(cells) if cell.texts(Kind.STEP)), None)
     if first is not None:
         raise UsageError(
-            f"{path} has steps already: cell {first} has the tag "
+            f"the notebook has steps already: cell {first} has the tag "
             f"'{cells[first].texts(Kind.STEP)[0]}'",
             hint="steps are proposed for notebooks without any; to begin anew, remove these tags",
         )
     if not any(cell.role in OF_A_STEP for cell in notebook.cells):
         raise UsageError(
-            f"{path} has no code that could be a step",
+            "the notebook has no code that could be a step",
             hint="write a cell first, or take 'skip' off",
         )
 

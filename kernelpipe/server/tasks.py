@@ -62,6 +62,18 @@ def edges(request: Request, _content: bytes) -> JsonObject:
     }
 
 
+def propose(request: Request, content: bytes) -> JsonObject:
+    """Return steps for a notebook at ``path``, which users know as ``shown``.
+
+    What is wrong with the notebook is not among it: its analysis says that.
+    """
+    from kernelpipe.api import proposal_document, propose_for  # noqa: PLC0415  # likewise
+
+    document = proposal_document(propose_for(content, path=request["path"]), path=request["shown"])
+    del document["diagnostics"]
+    return document
+
+
 def warm_up(_request: Request, _content: bytes) -> JsonObject:
     """Load what an analysis needs."""
     analyse({"path": "a.ipynb", "shown": "a.ipynb"}, _SMALL)
@@ -86,6 +98,7 @@ TASKS: Final[Mapping[str, Callable[[Request, bytes], JsonObject]]] = {
     "edges": edges,
     "logs": cluster_tasks.logs,
     "plan": plan_file,
+    "propose": propose,
     "refresh": cluster_tasks.refresh,
     "schedule": cluster_tasks.schedule,
     "schedule-words": schedule_words,

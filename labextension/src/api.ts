@@ -152,6 +152,37 @@ export interface ITags {
   tags: string[];
 }
 
+/** A step that a notebook could have; `cells` are indexes. */
+export interface IProposedStep {
+  name: string;
+  cells: number[];
+  /** The heading or comment that named it. */
+  heading: string | null;
+  inputs: string[];
+}
+
+/** A cell that would be setup. */
+export interface IProposedRole {
+  cell: number;
+  role: Role;
+}
+
+/** A cell that would be tagged: `tags` are all that it has then. */
+export interface IProposedTags extends ITags {
+  cell: number;
+  added: string[];
+}
+
+/** Steps for a notebook that has none. */
+export interface IProposal {
+  path: string;
+  steps: IProposedStep[];
+  setup: IProposedRole[];
+  cells: IProposedTags[];
+  /** Why it is not cut further. */
+  notes: string[];
+}
+
 /** Why a step failed. */
 export interface IStepError {
   cell: number | null;

@@ -15,6 +15,7 @@ import type {
   ILog,
   INotebookContent,
   IPlan,
+  IProposal,
   IRun,
   IRunList,
   IRunRequest,
@@ -62,6 +63,11 @@ export class Api {
       edit
     });
     return answer.cells;
+  }
+
+  /** Steps for a notebook that has none. */
+  propose(path: string, notebook: INotebookContent): Promise<IProposal> {
+    return this._post('proposal', { path, notebook });
   }
 
   /** Compile; save it next to the notebook, or only answer it. */

@@ -195,6 +195,7 @@ export namespace CommandIDs {
   export const compileDownload = 'kernelpipe:compile-and-download';
   export const schedule = 'kernelpipe:schedule';
   export const plan = 'kernelpipe:plan';
+  export const proposeSteps = 'kernelpipe:propose-steps';
   export const showGraph = 'kernelpipe:show-graph';
   export const goToDiagnostic = 'kernelpipe:go-to-diagnostic';
   export const nextDiagnostic = 'kernelpipe:next-diagnostic';

@@ -90,6 +90,8 @@ def _documents(place: Place) -> Iterator[tuple[object, str]]:
     yield place.server.post("compile", sent | {"save": False}), "ICompiled"
     yield place.server.post("compile", sent | {"save": True}), "ICompiled"
     yield place.server.post("plan", sent | {"parameters": {}}), "IPlan"
+    untagged = kit.notebook(*({**cell, "metadata": {}} for cell in CELLS))
+    yield place.server.post("proposal", sent | {"notebook": untagged}), "IProposal"
     for tags in place.server.post("tags", {"cells": cells, "edit": edit})["cells"]:
         yield tags, "ITags"
     yield place.server.get("runs"), "IRunList"

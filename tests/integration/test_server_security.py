@@ -25,6 +25,7 @@ ROUTES = [
     ("POST", "analysis"),
     ("POST", "compile"),
     ("POST", "plan"),
+    ("POST", "proposal"),
     ("POST", "tags"),
     ("GET", "runs"),
     ("POST", "runs"),
@@ -46,7 +47,7 @@ ROUTES = [
     ("GET", "schedule-words?cron=@daily"),
 ]
 POSTS = [route for method, route in ROUTES if method == "POST"]
-WITH_PATH = ["analysis", "compile", "plan", "runs", "schedules"]
+WITH_PATH = ["analysis", "compile", "plan", "proposal", "runs", "schedules"]
 BODY = {"path": "a.ipynb", "notebook": NOTEBOOK, "parameters": {}, "save": True}
 
 
@@ -222,7 +223,7 @@ def _chunks(size: int) -> Iterator[bytes]:
     yield b'"]}}'
 
 
-@pytest.mark.parametrize("route", ["analysis", "compile", "plan", "tags", "runs"])
+@pytest.mark.parametrize("route", ["analysis", "compile", "plan", "proposal", "tags", "runs"])
 @pytest.mark.parametrize("is_chunked", [False, True])
 @pytest.mark.usefixtures("untouched")
 def test_post__huge_body__is_too_large(
@@ -268,7 +269,7 @@ def test_post__huge_body_of_a_stranger__is_forbidden_before_it_is_read(
         pytest.param(b'{"a":' * 500_000 + b"1" + b"}" * 500_000, id="nested deeply and closed"),
     ],
 )
-@pytest.mark.parametrize("route", ["analysis", "compile", "plan", "tags", "runs"])
+@pytest.mark.parametrize("route", ["analysis", "compile", "plan", "proposal", "tags", "runs"])
 @pytest.mark.usefixtures("untouched")
 def test_post__malformed_body__is_a_bad_request(
     jupyter_server: Server, route: str, body: bytes

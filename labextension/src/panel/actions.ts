@@ -33,6 +33,9 @@ export interface IStage {
   /** Bring the panel to the front, and open a section of it. */
   open(section: Section | null): void;
 
+  /** Give the keyboard what stands first in a section. */
+  focus(section: Section): void;
+
   /** Give the keyboard the field of a parameter. */
   focusParameter(name: string): void;
 }
@@ -113,6 +116,42 @@ export class Actions {
         this._stage.open('steps');
       }
     });
+  }
+
+  /** Show steps that the notebook could have. */
+  propose(): Promise<void> {
+    return this._do('propose', async session => {
+      const { api } = this._model.kernelpipe;
+      const proposal = await api.propose(session.path, session.content());
+      this._model.proposals.set(session, proposal);
+      this._stage.open('steps');
+      this._stage.focus('steps');
+    });
+  }
+
+  /** Tag the cells as proposed; what was proposed for another content is proposed anew. */
+  async applyProposal(): Promise<void> {
+    const { session, proposals, trans } = this._model;
+    if (session === null || this._model.busy !== null) {
+      return;
+    }
+    if (!proposals.isCurrent(session)) {
+      await this.propose();
+      this._model.notice = trans.__(
+        'The notebook has changed: this is a new proposal, and nothing is tagged yet.'
+      );
+      return;
+    }
+    proposals.apply(session);
+    await session.refresh();
+    this._stage.focus('steps');
+  }
+
+  /** Forget a proposal. */
+  discardProposal(): void {
+    this._model.proposals.clear();
+    this._model.update();
+    this._stage.focus('steps');
   }
 
   /** Compile and save the file next to the notebook. */

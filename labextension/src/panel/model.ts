@@ -18,10 +18,11 @@ import type {
 import { hasEnded } from '../states';
 import type { IKernelpipe, INotebookSession } from '../tokens';
 import { Drafts } from './drafts';
+import { Proposals } from './proposing';
 import { Schedules } from './schedules';
 
 /** What is under way between the press of a button and the server's answer. */
-export type Busy = 'run' | 'stop' | 'resume' | 'compile' | 'plan';
+export type Busy = 'run' | 'stop' | 'resume' | 'compile' | 'plan' | 'propose';
 
 /** A notice with what it was about. */
 interface INoticed {
@@ -59,6 +60,7 @@ export function isError({ severity }: IDiagnostic): boolean {
 export class PanelModel implements IDisposable {
   readonly drafts: Drafts;
   readonly schedules: Schedules;
+  readonly proposals: Proposals;
 
   /** Which finding was shown last; -1 before the first. */
   place = -1;
@@ -78,6 +80,7 @@ export class PanelModel implements IDisposable {
     readonly trans: TranslationBundle
   ) {
     this.drafts = new Drafts(trans);
+    this.proposals = new Proposals(trans);
     this.schedules = new Schedules(kernelpipe, () => this.update());
     const { sessions, runs } = kernelpipe;
     sessions.currentChanged.connect(this._onCurrentChanged, this);

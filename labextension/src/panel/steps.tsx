@@ -10,6 +10,7 @@ import { CommandIDs } from '../tokens';
 import { laneScale } from './lanes';
 import type { ISectionProps } from './parts';
 import { CommandButton, Empty } from './parts';
+import { Proposal } from './proposal';
 import { StepRow } from './step';
 
 /** The finding that a notebook is none, or not in Python. */
@@ -45,7 +46,8 @@ function Problem(
 function NoSteps(
   props: ISectionProps & { analysis: IAnalysis }
 ): React.JSX.Element {
-  const { analysis, commands, trans } = props;
+  const { analysis, commands, model, trans } = props;
+  const proposal = model.proposals.of(model.session);
   const unreadable = analysis.diagnostics.find(
     each => each.code === NOT_READABLE
   );
@@ -53,17 +55,26 @@ function NoSteps(
     const { message, hint } = unreadable;
     return <Empty text={message}>{hint !== null && <p>{hint}</p>}</Empty>;
   }
+  if (proposal !== null) {
+    return <Proposal {...props} proposal={proposal} />;
+  }
   return (
     <Empty
       text={trans.__(
-        'No steps yet. A step is a group of cells that run together; what flows between steps is found out. Select cells that belong together, then:'
+        'No steps yet. A step is a group of cells that run together; what flows between steps is found out. Have steps proposed, or select cells that belong together:'
       )}
     >
+      <CommandButton
+        commands={commands}
+        id={CommandIDs.proposeSteps}
+        kind="primary"
+        label={trans.__('Propose steps')}
+        isBusy={model.busy === 'propose'}
+      />
       {commands.hasCommand(CommandIDs.newStep) && (
         <CommandButton
           commands={commands}
           id={CommandIDs.newStep}
-          kind="primary"
           label={trans.__('Make the selected cells a step')}
         />
       )}

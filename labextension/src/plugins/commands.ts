@@ -166,7 +166,23 @@ function otherCommands(context: ICommandContext): ICommand[] {
     model.busy === null &&
     model.session !== null &&
     model.kernelpipe.runs.status?.backends.kfp.can_compile !== false;
+  const canPropose = (): boolean =>
+    model.busy === null &&
+    model.session?.panel.model?.readOnly === false &&
+    model.session.analysis?.steps.length === 0 &&
+    model.session.analysis.cells.some(
+      ({ role }) => role !== null && role !== 'skip'
+    );
   return [
+    {
+      id: CommandIDs.proposeSteps,
+      label: trans.__('Propose Pipeline Steps'),
+      caption: trans.__(
+        'Show steps that the notebook could have; nothing is tagged yet'
+      ),
+      isEnabled: canPropose,
+      execute: () => actions.propose()
+    },
     {
       id: CommandIDs.compileSave,
       label: trans.__('Compile Pipeline Next to the Notebook'),
