@@ -337,12 +337,12 @@ def test_post__odd_notebook__is_no_fault_of_the_server(
 def test_route__read_only_user__may_only_look(
     read_only_server: Server, method: str, route: str
 ) -> None:
-    """An authorizer that denies writing is obeyed; the analysis changes nothing."""
+    """An authorizer that denies writing is obeyed; an analysis and a proposal change nothing."""
     before = _seen(read_only_server.root, read_only_server.root)
 
     answer = read_only_server.request(method, route, BODY if method == "POST" else None)
 
-    is_look = method == "GET" or route == "analysis"
+    is_look = method == "GET" or route in {"analysis", "proposal"}
     assert (answer.status != 403) == is_look
     assert is_look or "not authorized" in answer.message
     assert _seen(read_only_server.root, read_only_server.root) == before

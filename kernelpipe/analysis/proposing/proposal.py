@@ -113,7 +113,8 @@ class _Proposer:
             if (found := self.crossings.taken.get(cell.index))
         }
         units, usual = sections.units, sections.usual
-        starts = cheapest_cuts(units, taken, usual=usual, count=count)
+        wanted = count or sections.count
+        starts = cheapest_cuts(units, taken, usual=usual, count=wanted)
         if count is None and len(starts) == 1 and len(units) >= _WORTH_CUTTING:
             starts = cheapest_cuts(units, taken, usual=usual, count=2)
         return Plan(roles=self.setup, starts=tuple(starts))

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log
 from typing import Final
 
 from kernelpipe.analysis.proposing.cutting import Unit
@@ -19,14 +19,21 @@ _NOWHERE: Final = 2.6
 _COMMENT: Final = -0.6
 _ONLY_SHOWS: Final = 1.5
 _NEVER: Final = 1000.0
+_FEW_CELLS: Final = 3
+"""Cells of a step in a short notebook. In longer ones people make five to eight steps, hardly more
+the longer it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sections:
-    """The units with what it costs to cut above each, and how long a step usually is."""
+    """The units with what it costs to cut above each, and how long a step usually is.
+
+    ``count`` is how many steps there should be where no heading says it, else None.
+    """
 
     units: tuple[Unit, ...]
     usual: float
+    count: int | None
 
 
 def find_sections(
@@ -40,13 +47,17 @@ def find_sections(
         headings: In notebook order, without the title.
     """
     levels = _levels_above(cells, headings)
-    by_size = max(1.0, 0.85 * sqrt(len(cells)))
-    main, count = _main_level(levels, by_size)
+    by_size = max(1.0, min(len(cells) / _FEW_CELLS, 3.5 + len(cells) / 25))
+    main, sections = _main_level(levels, by_size)
     units = tuple(
         Unit(index=cell.index, cut=_cut_cost(cell, trees.get(cell.index), levels, main))
         for cell in cells
     )
-    return Sections(units=units, usual=max(1.0, len(cells) / count))
+    return Sections(
+        units=units,
+        usual=max(1.0, len(cells) / max(sections, by_size)),
+        count=None if sections else max(1, round(by_size)),
+    )
 
 
 def without_title(headings: Sequence[Heading], first_cell: int) -> tuple[Heading, ...]:
@@ -75,15 +86,18 @@ def _levels_above(cells: Iterable[Cell], headings: Sequence[Heading]) -> dict[in
     return found
 
 
-def _main_level(levels: Mapping[int, int], by_size: float) -> tuple[int, float]:
-    """Return the level whose headings divide the notebook best, and into how many steps."""
-    best, steps, least = 0, by_size, log(2.5)
+def _main_level(levels: Mapping[int, int], by_size: float) -> tuple[int, int]:
+    """Return the level whose headings divide the notebook best, and into how many sections.
+
+    Both are 0 if there is none.
+    """
+    best, sections, least = 0, 0, log(2.5)
     for level in sorted({*levels.values()} - {_NONE}):
         count = sum(each <= level for each in levels.values())
         off = abs(log(count / by_size))
         if count > 1 and off < least:
-            best, steps, least = level, float(count), off
-    return best, steps
+            best, sections, least = level, count, off
+    return best, sections
 
 
 def _cut_cost(cell: Cell, tree: ast.Module | None, levels: Mapping[int, int], main: int) -> float:

@@ -20,6 +20,7 @@ _CONFIGURING: Final = frozenset(
     "set_config seed manual_seed disable_warnings".split()
 )
 """Functions of modules that a notebook calls with constants at its top, for their effect alone."""
+_HANDLES: Final = frozenset({"color_palette", "getLogger", "get_cmap", "mpl_palette"})
 _COMPUTING: Final = frozenset(
     "abs bool dict enumerate float frozenset int len list max min range reversed round set sorted "
     "str sum tuple zip".split()
@@ -44,11 +45,12 @@ def find_setup(cells: Sequence[Cell], crossings: Crossings) -> dict[int, CellRol
         if tree is None or not tree.body:
             continue
         modules |= imported_names(tree)
+        known = modules | {s.name for s in tree.body if isinstance(s, _DEFINITIONS)}
         if not _is_lasting(tree, crossings):
             continue
-        if _imports(tree, modules):
+        if _imports(tree, known):
             found[cell.index] = CellRole.IMPORTS
-        elif _defines(tree, modules):
+        elif _defines(tree, known):
             found[cell.index] = CellRole.FUNCTIONS
     parameters = _parameters(cells, crossings, found)
     return found if parameters is None else found | {parameters: CellRole.PARAMETERS}
@@ -142,10 +144,23 @@ def _is_import(statement: ast.stmt, modules: set[str]) -> bool:
             and _root(call.func) in modules
             and all(_is_literal(each, modules) for each in _arguments(call))
         )
+    if not isinstance(statement, ast.Assign):
+        return False
+    if all(_root(each) in modules for each in statement.targets):
+        return _is_literal(statement.value, modules)
+    return _is_handle(statement.value, modules) and all(
+        isinstance(each, ast.Name) for each in statement.targets
+    )
+
+
+def _is_handle(value: ast.expr, modules: set[str]) -> bool:
+    """Tell whether a value is what a library hands out for settings: a logger, a palette."""
     return (
-        isinstance(statement, ast.Assign)
-        and all(_root(each) in modules for each in statement.targets)
-        and _is_literal(statement.value, modules)
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in _HANDLES
+        and _root(value.func) in modules
+        and all(_is_literal(each, modules) for each in _arguments(value))
     )
 
 
@@ -186,9 +201,19 @@ def _arguments(call: ast.Call) -> list[ast.expr]:
 
 
 def _is_literal(node: ast.expr, modules: set[str]) -> bool:
-    """Tell whether an expression has only constants and names of what is imported."""
+    """Tell whether an expression has only constants, names of what is known, and lambdas."""
+    nodes = list(nodes_of(node))
+    own = {each.arg for each in nodes if isinstance(each, ast.arg)}
+    hidden = {
+        part
+        for each in nodes
+        if isinstance(each, ast.Lambda)
+        for part in nodes_of(each.body)
+        if isinstance(part, ast.Call)
+    }
     return all(
-        not isinstance(each, ast.Call | ast.Lambda | ast.Yield | ast.Await | ast.NamedExpr)
-        and not (isinstance(each, ast.Name) and each.id not in modules)
-        for each in nodes_of(node)
+        (not isinstance(each, ast.Call) or each in hidden)
+        and not isinstance(each, ast.Yield | ast.Await | ast.NamedExpr)
+        and not (isinstance(each, ast.Name) and each.id not in modules | own)
+        for each in nodes
     )
