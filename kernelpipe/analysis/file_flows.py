@@ -5,8 +5,9 @@ that may change a file without surely writing it anew starts from the file, too,
 leaves is what the notebook would have there, whether it touched it or not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from kernelpipe.analysis.history import History
@@ -14,6 +15,10 @@ from kernelpipe.analysis.summaries import FileUse
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import CellRole
 from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, FileRead, FileTie
+
+
+_NOBODY = StepName("")
+"""Stands in for the step of setup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,7 @@ class _Use:
 
     @property
     def place(self) -> PurePosixPath:
-        path = self.use.path
-        return PurePosixPath(WORKING_DIRECTORY if path is None or self.use.given else path)
+        return _pure(WORKING_DIRECTORY if self.is_vague else self.use.path or "")
 
     @property
     def is_vague(self) -> bool:
@@ -56,13 +60,11 @@ def file_ties(history: History) -> list[FileTie]:
 def file_flows(history: History) -> tuple[FileFlow, ...]:
     """Return which files steps start from, as other steps left them, in the order to place them."""
     uses = list(_uses(history))
-    writes = [each for each in uses if each.use.is_write]
-    if not writes:
-        return ()
+    writes = _Index(each for each in uses if each.use.is_write)
     found: dict[tuple[StepName, int, int, str], FileFlow] = {}
     read: set[tuple[StepName, StepName, str]] = set()
     for need in uses:
-        for write, place in _sources(need, writes):
+        for write, place in _sources(need, writes.near(need)):
             key = need.step, write.position, len(place.parts), str(place)
             if not need.use.is_write:
                 read.add((write.step, need.step, str(place)))
@@ -77,13 +79,18 @@ def file_flows(history: History) -> tuple[FileFlow, ...]:
 
 def file_reads(history: History) -> tuple[FileRead, ...]:
     """Return the known files that cells read, but tests, and that no cell writes."""
-    written = [use for _, use in history.files if use.is_write and use.path is not None]
+    written = _Index(
+        _Use(placed.step or _NOBODY, placed.position, replace(use, given=()))
+        for placed, use in history.files
+        if use.is_write and use.path is not None
+    )
     found: dict[str, FileRead] = {}
     for placed, use in history.files:
         if use.path is None or use.is_write or use.is_import or placed.cell.role is CellRole.TEST:
             continue
-        if not any(_may_be_same(use, other) for other in written):
-            found.setdefault(use.path, FileRead(path=use.path, location=placed.cell.location))
+        read = _Use(placed.step or _NOBODY, placed.position, replace(use, given=()))
+        if use.path not in found and not written.near(read):
+            found[use.path] = FileRead(path=use.path, location=placed.cell.location)
     return tuple(found.values())
 
 
@@ -113,30 +120,50 @@ def _by_step(history: History) -> list[tuple[_Use, int]]:
 
 def _pairs(uses: list[tuple[_Use, int]]) -> Iterator[tuple[_Use, _Use]]:
     """Yield two uses of one file, the first of which comes before the second one's last."""
-    at: dict[PurePosixPath, list[_Use]] = {}
-    below: dict[PurePosixPath, list[_Use]] = {}
-    vague = [use for use, _ in uses if use.is_vague]
-    everything = [use for use, _ in uses]
-    for use in everything:
-        if not use.is_vague:
-            at.setdefault(use.place, []).append(use)
-            for folder in use.place.parents:
-                below.setdefault(folder, []).append(use)
+    everything = _Index(use for use, _ in uses)
+    writes = _Index(use for use, _ in uses if use.use.is_write)
     for other, last in uses:
-        near = [*vague, *at.get(other.place, ()), *below.get(other.place, ())]
-        near += [use for folder in other.place.parents for use in at.get(folder, ())]
-        for one in everything if other.is_vague else near:
+        for one in (everything if other.use.is_write else writes).near(other):
             is_earlier = one.position < last and one.step != other.step
-            is_written = one.use.is_write or other.use.is_write
-            if is_earlier and is_written and _may_be_same(one.use, other.use):
+            if is_earlier and _may_be_same(one.use, other.use):
                 yield one, other
 
 
-def _sources(need: _Use, writes: list[_Use]) -> Iterator[tuple[_Use, PurePosixPath]]:
+class _Index:
+    """Finds the uses that may be of the same file as another one."""
+
+    def __init__(self, uses: Iterable[_Use]) -> None:
+        self._all = list(uses)
+        self._vague: list[_Use] = []
+        self._at: dict[PurePosixPath, list[_Use]] = {}
+        self._below: dict[PurePosixPath, list[_Use]] = {}
+        for use in self._all:
+            if use.is_vague:
+                self._vague.append(use)
+                continue
+            self._at.setdefault(use.place, []).append(use)
+            for folder in use.place.parents:
+                self._below.setdefault(folder, []).append(use)
+
+    def near(self, other: _Use) -> list[_Use]:
+        """Return the uses of its path, above it and below it, and those that may be of any."""
+        if other.is_vague:
+            return self._all
+        place = other.place
+        above = [use for folder in place.parents for use in self._at.get(folder, ())]
+        return [*self._vague, *self._at.get(place, ()), *self._below.get(place, ()), *above]
+
+
+def _latest_first(use: _Use) -> tuple[int, int]:
+    """Return a key to sort by; of what one cell writes, a folder comes before what is in it."""
+    return -use.position, len(use.place.parts)
+
+
+def _sources(need: _Use, writes: Iterable[_Use]) -> Iterator[tuple[_Use, PurePosixPath]]:
     """Yield the writes whose step hands ``need`` what it starts from, and of what, latest first."""
     where = need.place
     taken: list[PurePosixPath] = []
-    for write in reversed(writes):
+    for write in sorted(writes, key=_latest_first):
         if write.position >= need.position or not _may_be_same(write.use, need.use):
             continue
         if write.is_vague and where.is_absolute():
@@ -156,9 +183,16 @@ def _sources(need: _Use, writes: list[_Use]) -> Iterator[tuple[_Use, PurePosixPa
             return
 
 
+@lru_cache(maxsize=4096)
+def _pure(path: str) -> PurePosixPath:
+    return PurePosixPath(path)
+
+
 def _is_in(path: PurePosixPath, folder: PurePosixPath) -> bool:
     """Tell whether ``path`` is ``folder``, or in it."""
-    return path == folder or folder in path.parents
+    return path.is_absolute() == folder.is_absolute() and (
+        path.parts[: len(folder.parts)] == folder.parts
+    )
 
 
 def _weight(tie: FileTie) -> tuple[bool, bool]:
@@ -168,5 +202,5 @@ def _weight(tie: FileTie) -> tuple[bool, bool]:
 def _may_be_same(one: FileUse, other: FileUse) -> bool:
     if one.path is None or other.path is None or one.given != other.given:
         return not (one.is_import or other.is_import)
-    first, second = PurePosixPath(one.path), PurePosixPath(other.path)
+    first, second = _pure(one.path), _pure(other.path)
     return _is_in(first, second) or _is_in(second, first)

@@ -16,7 +16,7 @@ from kernelpipe.analysis.knowledge import AMBIENT, GENERATORS
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import Program
 from kernelpipe.analysis.summaries import FileUse, StateUse
-from kernelpipe.analysis.texts import Computed
+from kernelpipe.analysis.texts import Computed, given_of
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole
 
@@ -321,9 +321,12 @@ def _events(executed: Executed) -> Iterator[tuple[str, Event, Value]]:
 def _mark_given(facts: CellFacts) -> None:
     """Let texts that are parameters, or made of some, tell that a run may be given others."""
     for name, value in facts.bound.items():
-        for o in value:
+        stack = list(value)
+        while stack:
+            o = stack.pop()
             if o.kind is Kind.IMMUTABLE and isinstance(o.constant, str):
-                o.constant = Computed.of(o.constant, [name])
+                o.constant = Computed.of(o.constant, [*given_of(o.constant), name])
+            stack += [each for item in o.items or () for each in item]
 
 
 def _compared(objects: set[Obj]) -> set[Obj]:

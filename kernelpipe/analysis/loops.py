@@ -196,10 +196,10 @@ def _who_changes(step: StepName, items: str, history: History, links: Links) -> 
     return None
 
 
-def is_ordered(step: StepName, history: History) -> bool:
-    """Tell whether the items of a loop write a file that has one name for all of them."""
+def is_ordered(step: StepName, items: str, history: History) -> bool:
+    """Tell whether the items of a loop over ``items`` write a file of one name for all of them."""
     return any(
-        placed.step == step and use.is_write and use.path is not None
+        placed.step == step and use.is_write and use.path is not None and items not in use.given
         for placed, use in history.files
     )
 

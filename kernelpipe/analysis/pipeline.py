@@ -121,7 +121,7 @@ def _build(notebook: Notebook, *, include_tests: bool, known: Known) -> tuple[Pi
     found += shared_verdicts(loops.by_step, placement, history, linker)
     analysis = _Analysis(notebook, placement, history, linker, links, program)
     ordered = {
-        name: replace(loop, is_ordered=is_ordered(name, history))
+        name: replace(loop, is_ordered=is_ordered(name, loop.parameter, history))
         for name, loop in loops.by_step.items()
     }
     pipeline, subject = analysis.pipeline(ordered, [*broken, *installs.diagnostics, *found])

@@ -63,11 +63,10 @@ def _uses(words: Sequence[str]) -> Iterator[ShellUse]:
     for word in rest:
         if set(word) <= set("<>&|"):
             target = next(rest, None)
-            if target is None or target == "/dev/null" or target.isdigit():
-                continue
-            yield ShellUse(target, is_write=">" in word)
             if plain and plain[-1] in ("1", "2"):
                 plain.pop()  # the number of the stream
+            if target is not None and target != "/dev/null" and not target.isdigit():
+                yield ShellUse(target, is_write=">" in word)
         else:
             plain.append(word)
     while plain and "=" in plain[0] and plain[0].partition("=")[0].isidentifier():
