@@ -16,7 +16,6 @@ from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import CellRole
 from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, FileRead, FileTie
 
-
 _NOBODY = StepName("")
 """Stands in for the step of setup."""
 

@@ -1,7 +1,7 @@
 """The task that hands our runtime to the steps that come first, where there are several of them.
 
 A step that comes after another has the runtime from there. Those that come first would each have it
-in their arguments, 57 KB that a workflow holds five times over: with five of them it outgrows what
+in their arguments, 64 KB that a workflow holds five times over: with five of them it outgrows what
 Argo stores. Where one of them is cached, the task is, too: otherwise each run would hand another
 artifact to that step.
 """

@@ -91,7 +91,7 @@ def test_estimate_workflow__sixty_ordinary_steps__stay_below_a_megabyte(
 
     assert size.submitted < 500_000
     assert size.stored < 1_000_000 < LIMIT_BYTES
-    assert max(found.sizes.values()) < ARGUMENT_LIMIT / 2
+    assert max(found.sizes.values()) < 70_000 < ARGUMENT_LIMIT
 
 
 def test_estimate_workflow__part_by_part__counts_what_the_workflow_repeats() -> None:
