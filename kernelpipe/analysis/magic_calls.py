@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kernelpipe.analysis.magic_facts import WRAPPERS
-from kernelpipe.analysis.syntax import parse_python
+from kernelpipe.analysis.syntax import is_too_deep, parse_python
 from kernelpipe.notebook.transform import transform
 
 _TEXTS = {
@@ -88,4 +88,5 @@ def parse_body(source: str, lines_before: int) -> ast.Module | None:
         lines_before: How many lines of the cell stand before it; nodes have the cell's lines.
     """
     text = transform("\n" * lines_before + source)
-    return None if text.error is not None else parse_python(text.text)
+    tree = None if text.error is not None else parse_python(text.text)
+    return None if tree is None or is_too_deep(tree, text.text) else tree

@@ -28,6 +28,7 @@ from kernelpipe.analysis.session import session_verdicts
 from kernelpipe.analysis.source import ParsedCell, Program, survey
 from kernelpipe.analysis.steps import StepBuilder
 from kernelpipe.analysis.subject import Subject
+from kernelpipe.analysis.syntax import deep_recursion
 from kernelpipe.analysis.verdicts import syntax_errors, verdicts
 from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
 from kernelpipe.model.location import Location
@@ -45,13 +46,13 @@ def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipelin
         notebook: As read; its own diagnostics are kept.
         include_tests: Let test cells take part, as they do where the pipeline runs locally.
     """
-    with _alone():
+    with _alone(), deep_recursion():
         return _build(notebook, include_tests=include_tests, known=Known())[0]
 
 
 def analyse_steps(notebook: Notebook) -> tuple[Pipeline, Subject]:
     """Return the pipeline that ``notebook`` means, and all that is known of how it came about."""
-    with _alone():
+    with _alone(), deep_recursion():
         return _build(notebook, include_tests=True, known=Known())
 
 
@@ -68,7 +69,7 @@ class Session:
 
     def build(self, notebook: Notebook, *, include_tests: bool = True) -> Pipeline:
         """Return the pipeline that ``notebook`` means; see ``build_pipeline``."""
-        with _alone():
+        with _alone(), deep_recursion():
             known = self._known[include_tests]
             return _build(notebook, include_tests=include_tests, known=known)[0]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kernelpipe.analysis.magic_calls import MagicCall, bodies_in, body_of, read_call
-from kernelpipe.analysis.syntax import parse_python
-from kernelpipe.notebook.transform import PythonText, transform
+from kernelpipe.analysis.syntax import is_too_deep, parse_python
+from kernelpipe.notebook.transform import PythonError, PythonText, transform
 
 _NO_NODES = frozenset(
     "ctx id attr arg kind type_comment conversion module level asname simple lineno tag".split()
@@ -187,6 +187,9 @@ def parse_cell(source: str) -> ParsedCell:
     """Return the code of a cell as its user wrote it."""
     text = transform(source)
     tree = ast.Module(body=[], type_ignores=[]) if text.error else parse_python(text.text)
+    if is_too_deep(tree, text.text):
+        text = PythonText(text=source, error=PythonError(message="it is nested too deeply"))
+        tree = ast.Module(body=[], type_ignores=[])
     return ParsedCell(text=text, tree=tree, seen=_survey(tree))
 
 

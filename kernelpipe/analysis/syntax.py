@@ -1,6 +1,14 @@
-"""From Python text to its syntax tree."""
+"""From Python text to its syntax tree, and how deep that may be."""
 
 import ast
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+DEEPEST = 1000
+"""Levels of a syntax tree that are looked at; a sum of as many terms is as deep."""
+_FRAMES = 12
+"""Calls that go down one level, at most."""
 
 
 def parse_python(text: str) -> ast.Module:
@@ -10,3 +18,26 @@ def parse_python(text: str) -> ast.Module:
     if not isinstance(tree, ast.Module):
         raise TypeError(tree)
     return tree
+
+
+def is_too_deep(tree: ast.AST, text: str) -> bool:
+    """Tell whether a tree has more than `DEEPEST` levels; ``text`` is what it was made of."""
+    if len(text) < DEEPEST:
+        return False
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [inner for node in level for inner in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Let functions call themselves as often as the deepest tree needs."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST * _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
+from kernelpipe.analysis.syntax import deep_recursion
 from kernelpipe.compiler.derivations import Derivation, ParametersCell, read_parameters_cell
 from kernelpipe.compiler.task import Task, TaskInput, TaskOutput
 from kernelpipe.compiler.unpickling import follow_unpickled
@@ -35,15 +36,16 @@ def lower(pipeline: Pipeline) -> tuple[Task, ...]:
     """
     if pipeline.errors():
         raise CompileError(diagnostics=pipeline.diagnostics)
-    outputs = {step.name: task_outputs(step.outputs) for step in pipeline.steps}
-    ports: _Ports = {
-        step: {name: output.port for output in files for name in output.names}
-        for step, files in outputs.items()
-    }
-    cells = parameters_cells(pipeline)
-    return follow_unpickled(
-        _lower_step(step, pipeline, outputs[step.name], ports, cells) for step in pipeline.steps
-    )
+    with deep_recursion():
+        outputs = {step.name: task_outputs(step.outputs) for step in pipeline.steps}
+        ports: _Ports = {
+            step: {name: output.port for output in files for name in output.names}
+            for step, files in outputs.items()
+        }
+        cells = parameters_cells(pipeline)
+        return follow_unpickled(
+            _lower_step(step, pipeline, outputs[step.name], ports, cells) for step in pipeline.steps
+        )
 
 
 def task_outputs(ports: Iterable[OutputPort]) -> tuple[TaskOutput, ...]:

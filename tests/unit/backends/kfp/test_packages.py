@@ -4,7 +4,9 @@ import json
 import sys
 import types
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kfp_specs import pipeline, task
@@ -13,7 +15,9 @@ from kernelpipe.backends.kfp.local_modules import files_of
 from kernelpipe.backends.kfp.packages import Packages, resolve_packages
 from kernelpipe.compiler.task import Task
 from kernelpipe.model.diagnostic import Diagnostic
+from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
+from kernelpipe.model.requirement import Requirement
 
 Install = Callable[..., None]
 
@@ -364,3 +368,54 @@ def test_resolve_packages__cell_that_does_not_parse__is_passed_over(tmp_path: Pa
     )
 
     assert [each.location.line for each in diagnostics] == [2]
+
+
+def required(text: str, cell: int, directory: Path, **more: object) -> Requirement:
+    """Return what a cell of setup, or of a step, installs."""
+    facts: dict[str, Any] = {"name": text, "step": None, **more}
+    place = Location(path=str(directory / "demo.ipynb"), cell_index=cell, line=1, column=0)
+    return Requirement(text=text, location=place, **facts)
+
+
+def test_resolve_packages__what_the_notebook_installs__is_pinned_from_its_cell_on(
+    install: Install, tmp_path: Path
+) -> None:
+    """Nobody imports an engine of pandas: the line that installs it tells, for later steps."""
+    install("zengine", ["zengine.py"], version="2.1")
+    install("zlater", ["zlater.py"], version="3.0")
+    steps = [task("a"), task("b")]
+    whole = pipeline(*steps, path=tmp_path / "demo.ipynb")
+    first, second = whole.steps
+    second = replace(second, cells=tuple(replace(cell, index=5) for cell in second.cells))
+    whole = replace(
+        whole,
+        steps=(first, second),
+        requirements=(
+            required("zengine", 0, tmp_path),
+            required("zlater", 5, tmp_path, step=StepName("b")),
+        ),
+    )
+
+    found, diagnostics = resolve_packages(whole, {each.step: () for each in steps}, frozenset())
+
+    assert pins(found[StepName("a")]) == {"zengine": "2.1"}
+    assert pins(found[StepName("b")]) == {"zengine": "2.1", "zlater": "3.0"}
+    assert diagnostics == ()
+
+
+def test_resolve_packages__what_is_not_installed_here__cannot_be_pinned(tmp_path: Path) -> None:
+    """A pod could get any version of it; what may not be needed is not asked for."""
+    whole = replace(
+        pipeline(task("a"), path=tmp_path / "demo.ipynb"),
+        requirements=(
+            required("zabsent", 0, tmp_path, options=("--extra-index-url", "https://example.org")),
+            required("zperhaps", 0, tmp_path, is_optional=True),
+        ),
+    )
+
+    _, diagnostics = resolve_packages(whole, {StepName("a"): ()}, frozenset())
+
+    assert [(d.code, d.severity.value, d.message.split("'")[1]) for d in diagnostics] == [
+        ("KP413", "error", "zabsent"),
+        ("KP413", "warning", "--extra-index-url https://example.org"),
+    ]
