@@ -11,6 +11,8 @@ from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, Pipeline
 
 FILES_PORT: Final = "files"
 """What the ports of files begin with; a dash follows, which ports of values never have."""
+_STORE: Final = "/%store"
+"""What the analysis calls the folder of ``%store``; each step has a profile of its own."""
 _FEWEST_SLASHES: Final = 2
 _LONGEST: Final = 60
 
@@ -51,7 +53,9 @@ def left_behind(
     """
     for flow in pipeline.file_flows:
         reason = why_not(pipeline, flow)
-        is_within = any({flow.producer, flow.consumer} <= set(each) for each in merged.values())
+        is_within = not _is_stored(flow) and any(
+            {flow.producer, flow.consumer} <= set(each) for each in merged.values()
+        )
         if reason is not None and not is_within and not is_shared(pipeline, flow):
             yield flow, reason
 
@@ -63,11 +67,17 @@ def why_not(pipeline: Pipeline, flow: FileFlow) -> str | None:
         return "no file travels to an on-exit step"
     if steps[flow.producer].loop is not None:
         return "each item of its loop leaves files in a pod of its own"
+    if _is_stored(flow):
+        return "what '%store' keeps stays in its pod"
     if is_on_one_claim(pipeline, flow):
         return "it is on a volume that only one of them mounts"
     if _is_outside(flow.path):
         return "files travel only in the working directory, or in a folder such as /tmp/NAME"
     return None
+
+
+def _is_stored(flow: FileFlow) -> bool:
+    return flow.path == _STORE or flow.path.startswith(f"{_STORE}/")
 
 
 def _is_outside(path: str) -> bool:

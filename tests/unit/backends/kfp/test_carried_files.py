@@ -87,6 +87,12 @@ LOOP = kit.code("names = ['a', 'b']\nname = 'a'", "parameters")
             id="home",
         ),
         pytest.param(
+            [kit.code("x = 1\n%store x", "step:a"), kit.code("%store -r x", "step:b")],
+            "step 'b' reads the file '/%store/x' that step 'a' writes: what '%store' keeps stays "
+            "in its pod",
+            id="store",
+        ),
+        pytest.param(
             [
                 LOOP,
                 kit.code(f"{WRITE}\nprint(name)", "step:a", "foreach:name in names"),
