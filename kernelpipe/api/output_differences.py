@@ -37,6 +37,8 @@ _REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?m)^Note: you may need to restart the kernel to use updated .*\n?"), ""),
     (re.compile(r"(?m)^Requirement already satisfied: .*\n?"), ""),
     (re.compile(r"<ipython-input-[^>]*>|Cell In\[\d+\]"), "<cell>"),
+    # pandas counts the lookup tables that an index has made so far
+    (re.compile(r"(?m)^memory usage: [\d.]+(\+?) (?:bytes|[KMGT]B)$"), r"memory usage: ...\1"),
 )
 _MARKUP_REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(_UUID), "<id>"),

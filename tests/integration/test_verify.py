@@ -8,6 +8,7 @@ from pathlib import Path
 
 import kit
 import pytest
+from _pytest.mark import ParameterSet
 from local_kit import RememberingReporter
 from processes import Commands, wait
 from published_kit import Published, example_notebooks, published_notebooks
@@ -34,6 +35,11 @@ IMPORTED = (
     "sklearn.pipeline",
 )
 CORPUS = [*example_notebooks(), *published_notebooks()]
+KNOWN = {
+    "course_algorithms": "refused (KP216): two steps call a cached function that counts its calls",
+    "kaggle_house_prices": "a class of a later functions cell counts as changed by a step before",
+}
+"""Notebook -> why it does not verify yet; the test says when it does."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,13 @@ def verified(bench: api.Bench, folder: Path, *cells: kit.JSON, **options: object
     return api.verify(path, bench=bench, **options)  # type: ignore[arg-type]  # given by name
 
 
-@pytest.mark.parametrize("notebook", [pytest.param(each, id=each.name) for each in CORPUS])
+def _case(each: Published) -> ParameterSet:
+    known = KNOWN.get(each.name)
+    marks = () if known is None else (pytest.mark.xfail(reason=known, strict=True),)
+    return pytest.param(each, id=each.name, marks=marks)
+
+
+@pytest.mark.parametrize("notebook", [_case(each) for each in CORPUS])
 def test_verify__notebook_like_published_ones__is_the_same(
     notebook: Published, bench: api.Bench, tmp_path: Path
 ) -> None:

@@ -85,7 +85,7 @@ p_perm = permutation_test(a, b)
 p_perm
 # %%
 # the originals are as they were
-a[:10], random.random(), np.random.rand().round(6)
+a[:10], random.random(), round(np.random.rand(), 6)
 # %% step:segments
 found = {}
 for device, part in df.groupby('device'):
@@ -107,3 +107,13 @@ p (perm)  {p_perm:.4f}
 verdict   {verdict}
 draws     {len(boot.draws)}
 ''')
+# %% [markdown]
+# ### Notes
+# - the seed is set once, at the top
+# - a user who saw both pages says nothing
+# %%
+df.dtypes
+# %%
+checks = {'users': df.user_id.is_unique, 'groups': set(df.group)}
+checks['groups'] = sorted(checks['groups'])
+checks

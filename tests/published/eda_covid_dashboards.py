@@ -99,3 +99,11 @@ checked by hand
 with open('report.md', 'w') as f:
     f.write(report)
 !cat notes.txt report.md | wc -l
+# %% [markdown]
+# ## Appendix
+# %%
+appendix = df.reset_index().pivot_table(index='country', values=['new', 'deaths'], aggfunc=['sum', 'max'])
+appendix
+# %%
+smooth.clip(lower=0, inplace=True)
+print(smooth.max().round(1).to_dict())

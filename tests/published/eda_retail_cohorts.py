@@ -101,3 +101,5 @@ rfm.to_parquet(out)
 pd.read_parquet(out).shape
 # %%
 print(sorted(os.listdir(DATA_DIR)))
+# %%
+rfm['RFM_Level'].value_counts(normalize=True).round(3)

@@ -102,3 +102,12 @@ accuracy
 # %%
 wrong = np.where(y_test_pred != y_test)[0]
 pd.DataFrame({'true': y_test[wrong], 'pred': y_test_pred[wrong].astype(int)}).head()
+# %% [markdown]
+# ## Where is it wrong?
+# %%
+confusion = pd.crosstab(y_test, y_test_pred.astype(int), rownames=['true'], colnames=['predicted'])
+confusion
+# %%
+pairs = list(zip(y_test[wrong], y_test_pred[wrong].astype(int)))
+worst = max(((a, b) for a in range(10) for b in range(10) if a != b), key=lambda p: ((y_test == p[0]) & (y_test_pred == p[1])).sum())
+print('most often confused:', worst)

@@ -104,3 +104,14 @@ auc = roc_auc_score(original_ytest, classifiers['LogisiticRegression'].decision_
 auc
 # %% metrics
 best_recall = max(r['recall'] for r in report.values())
+# %% [markdown]
+# # Conclusion
+# Undersampling buys recall with precision.
+# %%
+summary = pd.DataFrame(report).T
+summary['rank'] = summary['recall'].rank(ascending=False).astype(int)
+summary.sort_values('rank', inplace=True)
+summary.round(3)
+# %%
+# the frame was shuffled, the split before it was not
+df.index[:5].tolist(), int(original_ytest.index[0])

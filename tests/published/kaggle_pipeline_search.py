@@ -96,3 +96,9 @@ joblib.dump(best_model, models_dir / f'{winner}.joblib')
 again = joblib.load(models_dir / f'{winner}.joblib')
 assert np.allclose(again.predict_proba(test), best_model.predict_proba(test))
 pd.Series(again.predict(test), name='pred').value_counts()
+# %% [markdown]
+# ## Clean up
+# %%
+for p in models_dir.glob('*.joblib'):
+    p.unlink()
+list(models_dir.iterdir())

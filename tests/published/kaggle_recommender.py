@@ -108,3 +108,5 @@ seen.cache_info().currsize, len(MF.history)
 with open('recommendations.json', 'w') as f:
     json.dump({u: recommend(u) for u in range(5)}, f, indent=2)
 print(open('recommendations.json').read()[:60])
+# %% [markdown]
+# The end.

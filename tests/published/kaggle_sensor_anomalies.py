@@ -99,3 +99,11 @@ best_f1 = scores['f1'].max()
 # %%
 caught = sum(found_forest.iloc[a:b].any() for a, b in failures)
 print(f'{caught} of {len(failures)} failures were seen, last state of the generator: {rs.rand():.6f}')
+# %% [markdown]
+# ## Which method?
+# %%
+ranking = scores.sort_values('f1', ascending=False)
+ranking.plot.bar(rot=0);
+# %%
+agreement = pd.concat({'iqr': principal['anomaly_iqr'].astype(bool), 'forest': found_forest, 'lof': found_lof}, axis=1)
+agreement.corr().round(3)

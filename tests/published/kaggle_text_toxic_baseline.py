@@ -59,7 +59,7 @@ df = df[df['clean'].str.strip() != '']
 df.reset_index(drop=True, inplace=True)
 len(df)
 # %% step:vectorise
-vec = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None, min_df=3, use_idf=1, sublinear_tf=1)
+vec = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None, min_df=3, use_idf=True, sublinear_tf=True)
 trn_term_doc = vec.fit_transform(df['clean'])
 trn_term_doc
 # %%
@@ -80,7 +80,7 @@ def get_mdl(y):
 # %%
 m, r = get_mdl(df['toxic'])
 preds = m.predict_proba(x.multiply(np.asarray(r)).tocsr())[:, 1]
-print('train auc', M.roc_auc_score(df.toxic, preds).round(4))
+print('train auc', round(M.roc_auc_score(df.toxic, preds), 4))
 # %%
 weights = pd.Series(m.coef_[0], index=names).sort_values()
 weights.tail(5)
@@ -99,3 +99,5 @@ for t in ['You are an IDIOT and this is trash', 'thanks for the great source']:
     print(t, '->', [(w, round(float(v), 3)) for v, w in explain(t)])
 # %%
 vocabulary['idiot'], sum(vocabulary.values())
+# %% [markdown]
+# Fin.

@@ -134,3 +134,14 @@ result.plot.bar(rot=0, ylim=(0, 1));
 log.info('nodes made in all: %s', Node.count)
 agree = pd.crosstab(tree.predict(X[te]), forest.predict(X[te]))
 agree
+# %% [markdown]
+# ## Depth
+# %%
+by_depth = {}
+for depth in (1, 2, 4):
+    t = Tree(max_depth=depth).fit(X[tr], y[tr])
+    by_depth[depth] = round(float((t.predict(X[te]) == y[te]).mean()), 4)
+by_depth
+# %%
+plt.plot(list(by_depth), list(by_depth.values()), 'o-')
+plt.xlabel('depth');
