@@ -141,6 +141,7 @@ def verify(  # noqa: PLR0913 - options of the command
         RunInterruptedError: If a signal stopped it.
     """
     from kernelpipe.analysis import build_pipeline  # noqa: PLC0415 - `import kernelpipe` is fast
+    from kernelpipe.analysis.requirements import find_installs  # noqa: PLC0415 - likewise
     from kernelpipe.backends import local  # noqa: PLC0415 - likewise
     from kernelpipe.compiler import check_parameters, lower  # noqa: PLC0415 - likewise
     from kernelpipe.notebook import read_notebook  # noqa: PLC0415 - likewise
@@ -150,11 +151,13 @@ def verify(  # noqa: PLR0913 - options of the command
     tasks = lower(pipeline)
     report_diagnostics((*pipeline.diagnostics, *local.check_pipeline(pipeline)), on_diagnostic)
     given = check_parameters(pipeline, parameters or {})
+    # What a notebook installs is installed before the pipeline's run; neither run does it again.
+    installs = find_installs(read.cells, str(Path(notebook).absolute().parent))
     with ExitStack() as stack:
         if bench is None:
             bench = stack.enter_context(Bench())
         subject = _Subject(
-            notebook=read,
+            notebook=replace(read, cells=installs.cells),
             pipeline=pipeline,
             tasks=tasks,
             given=given,

@@ -246,6 +246,21 @@ def test_verify__history_of_the_plain_run__is_the_notebooks_own(
     assert "from top to bottom in one kernel: 4 cells" in reporter.lines
 
 
+def test_verify__what_is_installed_already__is_installed_in_neither_run(
+    bench: api.Bench, tmp_path: Path
+) -> None:
+    """Requirements are met before; pip says nothing in the plain run, either."""
+    found = verified(
+        bench,
+        tmp_path,
+        kit.code("%pip install numpy\nx = 3", "step:a"),
+        kit.code("print(x)", "step:b"),
+    )
+
+    assert found.found == ()
+    assert (found.cells, found.values) == (2, 1)
+
+
 def test_verify__tolerance__forgives_the_last_digits_only(bench: api.Bench, tmp_path: Path) -> None:
     """The process decides about the last digit; the default forgives it, zero does not."""
     cells = (
