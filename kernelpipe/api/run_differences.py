@@ -75,6 +75,8 @@ class Comparison:
     folder: Path
     """From which the notebook's own modules are imported."""
     tolerance: Tolerance
+    are_values_loaded_here: bool = False
+    """Not in a process of its own."""
     cells: int = 0
     values: int = 0
     metrics: int = 0
@@ -154,7 +156,12 @@ class Comparison:
                     asked.append((key[0], [(each, path) for each in alternatives]))
         pairs = [pair for _, each in asked for pair in each]
         answers = iter(
-            first_differences(pairs, beside=self.folder, relative=self.tolerance.relative)
+            first_differences(
+                pairs,
+                beside=self.folder,
+                relative=self.tolerance.relative,
+                is_here=self.are_values_loaded_here,
+            )
         )
         for step, both in asked:
             differences = [next(answers) for _ in both]

@@ -60,7 +60,7 @@ class Bench:
             jobs: How many steps may run at the same time; None means one per processor, at least
                 two.
             is_plain_warm: Run notebooks plainly in a process forked from a warm one, as steps
-                are, not in a kernel of their own.
+                are, not in a kernel of their own, and compare values in this process.
             modules: Dotted names of what the notebooks import: the processes that steps are forked
                 from have it loaded.
         """
@@ -280,7 +280,10 @@ class _Judge:
 
     def _compare(self, plain: Side, other: Side) -> Comparison:
         comparison = Comparison(
-            pipeline=self._subject.pipeline, folder=self._folder.path, tolerance=self._tolerance
+            pipeline=self._subject.pipeline,
+            folder=self._folder.path,
+            tolerance=self._tolerance,
+            are_values_loaded_here=self._subject.bench.is_plain_warm,
         )
         owners = self._plain.owners
         cells = compared_cells(self._run, plain.outputs, other.outputs, owners)

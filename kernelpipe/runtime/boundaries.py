@@ -38,6 +38,7 @@ def watch(plan: str, runtime_directory: str) -> None:
     namespace = sys._getframe(1).f_globals  # noqa: SLF001 - the cell's own, whatever runs it
     shell: Any = get_ipython()
     watcher = _Watcher(json.loads(Path(plan).read_text(encoding="utf-8")), shell, namespace)
+    shell.events.register("pre_run_cell", watcher.before_cell)
     shell.events.register("post_run_cell", watcher.after_cell)
 
 
@@ -54,14 +55,16 @@ class _Watcher:
         self._items: dict[str, list[Any]] = {}
         self._told: dict[str, dict[str, Any]] = {"problems": {}, "metrics": {}}
 
-    def after_cell(self, result: Any) -> None:
-        """Store what is due after the cell; after the first one, which is ours, forget it."""
+    def before_cell(self, _info: object) -> None:
+        """Forget our own cell before the notebook's first one."""
         if not self._is_begun:
             self._is_begun = True
             self._shell.history_manager.reset(new_session=True)
             self._shell.execution_count = 1
-            return
-        # What a cell runs with the shell's own functions ends here, too.
+
+    def after_cell(self, result: Any) -> None:
+        """Store what is due after the cell."""
+        # Our own cell ends here, and what a cell runs with the shell's own functions.
         if not self._cells or result.info.raw_cell != self._cells[0]["source"]:
             return
         with warnings.catch_warnings():
