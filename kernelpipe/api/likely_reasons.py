@@ -70,7 +70,8 @@ class Reasons:
     ) -> tuple[Reason, str]:
         own = self._cells(step)
         others = [index for each in before for index in self._cells(each)]
-        setup = [index for index in self.sources if index not in {*own, *others}]
+        owned = {index for each in self.pipeline.steps for index in self._cells(each.name)}
+        setup = [index for index in self.sources if index not in owned]
         order = sorted({*own, *([] if cell is None else [cell])}, key=lambda i: (i != cell, i))
         is_seeded = any(_SEED.search(source) for source in self.sources.values())
         for index in (*order, *others, *setup):

@@ -36,7 +36,7 @@ IMPORTED = (
 )
 CORPUS = [*example_notebooks(), *published_notebooks()]
 KNOWN = {
-    "course_algorithms": "refused (KP216): two steps call a cached function that counts its calls",
+    "course_queue_simulation": "random.sample(x) does not count as sharing objects with x",
     "kaggle_house_prices": "a class of a later functions cell counts as changed by a step before",
 }
 """Notebook -> why it does not verify yet; the test says when it does."""

@@ -76,6 +76,14 @@ def test_likely__seeded_random_numbers__are_no_reason() -> None:
     )
 
 
+def test_likely__clock_in_a_later_step__is_no_reason() -> None:
+    """What comes afterwards has changed nothing."""
+    found = reasons("# %% step:a\nx = 1\n# %% step:b\nimport time\nprint(x, time.time())")
+
+    assert found.likely(A, 0)[0] is Reason.OURS
+    assert found.likely(B, 1)[0] is Reason.NON_DETERMINISM
+
+
 def test_likely__hidden_state_differs_before__is_the_reason() -> None:
     """It comes before everything that the code tells."""
     found = reasons("# %% step:a\nx = time.time()\n# %% step:b\nprint(x)")
