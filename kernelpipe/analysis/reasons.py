@@ -134,8 +134,11 @@ class _Reasons:
         if self.subject.links.sources[self.second, name].version < 0:
             return self._unseen(name)
         shared = self._shared_with(name)
-        made = self.places.last_made(name, self.first)
-        places = [self._made_at(made)] if made is not None else []
+        makers = [
+            self.places.last_made(name, self.first) or self._last_made_elsewhere(name),
+            self.places.last_made(shared, self.first) if shared is not None else None,
+        ]
+        places = [self._made_at(made) for made in makers if made is not None]
         places += [(taken.location, self._reads_here(taken)) for taken in reads[:1]]
         if shared is not None:
             return Reason(
@@ -151,6 +154,13 @@ class _Reasons:
             text=f"step '{self.second}' hands '{name}' on, as it is or changed",
             places=tuple(places),
         )
+
+    def _last_made_elsewhere(self, name: str) -> Made | None:
+        """Return where another step, or setup, has made or changed a name last."""
+        for version in reversed(self.places.history.versions.get(name, ())):
+            if version.owner != self.second:
+                return self.places.made(name, version)
+        return None
 
     def _read(self, name: str, taken: Taken) -> Reason:
         way = through(self.places, taken.statement, name, is_change=False)

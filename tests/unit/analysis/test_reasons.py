@@ -2,10 +2,12 @@
 
 import pytest
 from percent import notebook_of
+from published_kit import EXAMPLES, published_notebooks
 
 from kernelpipe.analysis import analyse_steps, explain_order
 from kernelpipe.model.explanation import Explanation
 from kernelpipe.model.names import StepName
+from kernelpipe.notebook import read_notebook
 
 
 def _explain(text: str, first: str, second: str) -> Explanation:
@@ -96,6 +98,8 @@ def _lines(explanation: Explanation) -> list[str]:
                     "sharing x: 'x' may share an object with 'y', which is changed or compared "
                     "later, so both come from one step"
                 ),
+                "0,1,0: step 'z' makes 'x' here",
+                "1,1,0: step 'a' changes 'y' here",
                 "2,1,0: step 'b' reads 'x' here",
                 "value y: step 'b' reads 'y', which step 'a' changes",
                 "0,2,0: step 'z' makes 'y' here",
@@ -201,3 +205,19 @@ def test_explain_order__several_ways__takes_the_shortest_and_names_all_steps() -
 
     assert [(link.producer, link.consumer) for link in explanation.links] == [("a", "b")]
     assert explanation.between == ("n", "m")
+
+
+def test_explain_order__every_edge_of_the_corpus__has_reasons_with_lines() -> None:
+    """No edge is there without a reason that leads to a line."""
+    notebooks = [read_notebook(path) for path in sorted(EXAMPLES.glob("*.ipynb"))]
+    notebooks += [each.notebook for each in published_notebooks()]
+    without = []
+    for notebook in notebooks:
+        pipeline, subject = analyse_steps(notebook)
+        for edge in pipeline.edges:
+            (link,) = explain_order(subject, pipeline, edge.producer, edge.consumer).links
+            if not link.reasons or not all(reason.places for reason in link.reasons):
+                without.append((notebook.name, edge.producer, edge.consumer))
+
+    assert len(notebooks) > 0
+    assert without == []
