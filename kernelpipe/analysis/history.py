@@ -196,6 +196,7 @@ class HistoryWriter:
         """Begin with nothing kept."""
         self.history = History()
         self._last: dict[int, _Entry] = {}
+        self._has_states = False
 
     def write(
         self, cells: Iterable[tuple[PlacedCell, Executed]], names: dict[str, Value]
@@ -207,6 +208,7 @@ class HistoryWriter:
             names: What names are after all cells.
         """
         self.history = History(names=names)
+        self._has_states = False
         kept, self._last = self._last, {}
         for placed, executed in cells:
             entry = kept.get(placed.position)
@@ -229,8 +231,8 @@ class HistoryWriter:
         if placed.is_test:
             return
         if executed.touched:
-            history.touched |= dict.fromkeys(executed.touched, placed.position)
-            history.changed |= dict.fromkeys(facts.effects.changed, placed.position)
+            history.touched.update(entry.touched)
+            history.changed.update(entry.changed)
         versions = history.versions
         for name, version in entry.versions:
             known = versions.get(name)
@@ -266,13 +268,14 @@ class HistoryWriter:
         """Let each step that begins have the hidden state that earlier steps left."""
         if placed.step is None:
             return
-        for state in AMBIENT:
+        for state in AMBIENT if self._has_states else ():
             if state in self.history.versions:
                 self._read_quietly(placed, state)
 
     # -- what a cell leaves ----------------------------------------------------------------------
     def _note_states(self, placed: PlacedCell, facts: CellFacts) -> None:
         for event in facts.effects.states:
+            self._has_states = True
             if event.use is StateUse.SET:
                 self._version(event.state, Event.BIND, placed, NOTHING)
             elif event.use is StateUse.CHANGE or (
@@ -289,7 +292,16 @@ class HistoryWriter:
 class _Entry:
     """What one cell adds to a history, as far as it can be told without the other cells."""
 
-    __slots__ = ("executed", "numbers", "placed", "places", "reads", "versions")
+    __slots__ = (
+        "changed",
+        "executed",
+        "numbers",
+        "placed",
+        "places",
+        "reads",
+        "touched",
+        "versions",
+    )
 
     def __init__(self, placed: PlacedCell, executed: Executed) -> None:
         self.placed = placed
@@ -299,6 +311,8 @@ class _Entry:
         self.numbers: list[int] = []
         """Of the versions that it reads, in the order of ``places``."""
         self.reads: list[Read] = []
+        self.touched = dict.fromkeys(executed.touched, placed.position)
+        self.changed = dict.fromkeys(facts.effects.changed, placed.position)
         self.versions = [
             (name, Version(event=event, placed=placed, value=value))
             for name, event, value in _events(executed)

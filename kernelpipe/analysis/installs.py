@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelpipe.analysis.install_commands import (
     INSTALLERS,
@@ -38,6 +39,7 @@ class FoundInstall:
     is_left: bool = False
 
 
+@lru_cache(maxsize=4096)
 def take_installs(source: str) -> tuple[str, tuple[FoundInstall, ...]]:
     """Return a cell without what installs packages, and that; lines keep their numbers."""
     if not MENTIONS.search(source):

@@ -224,10 +224,11 @@ class _Symbols(dict[str, Obj]):
 class RecordedWorld(World):
     """A world that notes what a cell sees of it and how the cell changes it."""
 
-    __slots__ = ("_directory",)
+    __slots__ = ("_directory", "_is_named")
 
     def __init__(self, world: World) -> None:
         """Take a world before its first cell."""
+        self._is_named = True  # ``named`` is kept while cells are executed, else made when asked
         super().__init__(
             rebound=_Rebound(world.rebound),
             methods=_Methods(world.methods),
@@ -282,23 +283,31 @@ class RecordedWorld(World):
 
     def put(self, name: str, value: Value | None) -> None:
         """Let ``name`` be ``value``; nobody is said to have done it."""
-        for o in dict.get(self.names, name, NOTHING):
-            self.named[o].discard(name)
+        if self._is_named:
+            for o in dict.get(self.names, name, NOTHING):
+                self.named[o].discard(name)
+            for o in value or ():
+                self.named.setdefault(o, set()).add(name)
         if value is None:
             dict.pop(self.names, name, None)
-            return
-        for o in value:
-            self.named.setdefault(o, set()).add(name)
-        dict.__setitem__(self.names, name, value)
+        else:
+            dict.__setitem__(self.names, name, value)
 
     def names_of(self, objects: Iterable[Obj]) -> set[str]:
         """Return the names that may be bound to one of ``objects``."""
         objects = tuple(objects)
         _record.seen_named.update(objects)
+        if not self._is_named:
+            self.named.clear()
+            for name, value in dict.items(self.names):
+                for o in value:
+                    self.named.setdefault(o, set()).add(name)
+            self._is_named = True
         return super().names_of(objects)
 
     def undo(self, record: Record) -> None:
         """Take back what a cell did; the cells after it have been taken back."""
+        self._is_named = False
         for change in reversed(record.log):
             if isinstance(change, Member):
                 _move(change, is_in=not change.is_in)
@@ -311,6 +320,7 @@ class RecordedWorld(World):
 
     def redo(self, record: Record) -> None:
         """Do again what a cell did that sees what it saw then."""
+        self._is_named = False
         for index, change in enumerate(record.log):
             if isinstance(change, Member):
                 _move(change, is_in=change.is_in)
