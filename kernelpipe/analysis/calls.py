@@ -3,27 +3,36 @@
 from kernelpipe.analysis.expressions import library_attribute, tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
+    DRAWN,
+    GROUPS,
     NOTHING,
     Kind,
     Obj,
     Value,
+    class_of,
+    items_of,
     new,
+    pair,
     part_of,
     reach,
 )
-from kernelpipe.analysis.knowledge import (
+from kernelpipe.analysis.known_methods import (
+    changes_arguments,
     draws_plot,
     draws_when_fitted,
+    draws_when_split,
     fits_estimator,
     gives_view,
     is_pure_method,
+    may_change_object,
+    may_work_in_place,
     mutator_names,
 )
 from kernelpipe.analysis.library_calls import LibraryCalls
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods, find_method
 from kernelpipe.analysis.summaries import Argument, DeferredCall
 from kernelpipe.analysis.texts import called, constant_of
-from kernelpipe.analysis.unknown_calls import CONSUMED, all_values, has_keyword
+from kernelpipe.analysis.unknown_calls import all_values, has_random_state
 
 _NOT_IMPLICIT = frozenset(
     "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ __del__ "
@@ -46,6 +55,8 @@ class Calls(LibraryCalls, OwnCalls):
                 continue
             self.used.add(o)
             stack.extend(each for each in o.contains if each.has_code)
+            if o.kind is Kind.INSTANCE:
+                stack.extend(class_of(o))
             if o.function is not None and o.symbol is None:
                 self.uncertain += 1
                 self.instantiate(o, o.function, {}, is_called=False)
@@ -69,10 +80,24 @@ class Calls(LibraryCalls, OwnCalls):
         for o in base:
             method = find_method(o, name) if o.kind is Kind.INSTANCE else None
             if method is not None:
+                if any(m.function is not None and m.function.fills for m in method):
+                    self.change((o,), deep=False)
                 value |= self.call_own_method(o, method, ()) | {new(Kind.UNKNOWN, method)}
             elif o.kind is Kind.UNKNOWN:
-                self.change((o,), deep=True)
+                value |= self._attribute_of_unknown(o, name)
         return value
+
+    def _attribute_of_unknown(self, o: Obj, name: str) -> Value:
+        """Return attribute ``name`` of what may be an instance of the notebook's classes."""
+        if is_open(o) or any(each.is_open for each in reach((o,))):
+            self.change((o,), deep=True)
+            return NOTHING
+        found: set[Obj] = set()
+        for each in reach((o,)):
+            method = self.method_of(each, name)
+            if method is not None:
+                found |= self.call_own_method(each, method, ())
+        return frozenset(found)
 
     # -- dispatch --
     def call(self, callee: Value, arguments: tuple[Argument, ...], result: Obj) -> Value:
@@ -147,6 +172,11 @@ class Calls(LibraryCalls, OwnCalls):
             return self.call_own_method(o, own, arguments)
         if o.kind is Kind.CLASS or o.klass is not None:
             return self.call_unknown((o,), arguments)
+        return self._call_method_of_data(o, name, arguments)
+
+    def _call_method_of_data(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
+        if o.kind is Kind.UNKNOWN and name in self.world.methods:
+            return self._call_method_of_unknown(o, name, arguments)
         if name not in self.world.methods:
             self.method_files(o, name, arguments)
         if name in ("query", "eval") and name not in self.world.methods:
@@ -155,14 +185,29 @@ class Calls(LibraryCalls, OwnCalls):
             return self._call_text(o, name, arguments)
         if o.kind is Kind.FRAME and draws_plot(name):
             return frozenset({new(Kind.FIGURE)})
-        if name in ("sample", "rvs") and not has_keyword(arguments, "random_state"):
+        if name in ("sample", "rvs") and not has_random_state(arguments):
             self.draw("@numpy.random")
         self._change_by_method(o, name, arguments)
         return self._method_result(o, name, arguments)
 
+    def _call_method_of_unknown(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
+        """Call a method that the notebook's classes have on what may be one of their objects."""
+        inside = reach((o,))
+        own = [(each, m) for each in inside if (m := self.method_of(each, name)) is not None]
+        values: set[Obj] = set()
+        for each, method in own:
+            values |= self.call_own_method(each, method, arguments)
+        if own and not any(each.is_open or _is_foreign(each) for each in inside):
+            return frozenset(values)
+        for klass in () if own else self.world.classes_with(name):
+            values |= self.call_own_method(o, find_method(klass, name) or NOTHING, arguments)
+        return frozenset(values) | self.call_unknown((o,), arguments)
+
     def _call_text(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
         if name in ("iterdir", "glob", "rglob"):
             return frozenset({new(Kind.ITERATOR)})
+        if name in ("split", "rsplit", "splitlines"):
+            return tainted(frozenset({new(Kind.LIST)}), [frozenset({o})])
         if name == "open":
             return frozenset({new(Kind.FILE)})
         text = called(name, o.constant, [constant_of(a.value) for a in arguments])
@@ -173,28 +218,32 @@ class Calls(LibraryCalls, OwnCalls):
 
     def _change_by_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
         values = all_values(arguments)
-        consumed = [a for a in values if a.kind in CONSUMED]
-        self.change(consumed, deep=False)
+        self.consume(values)
         if o.kind is Kind.UNKNOWN:
             self._change_by_unknown_method(o, name, arguments)
             return
         if o.kind is Kind.ESTIMATOR:
             held = [h for h in reach((o,)) if h.kind in (Kind.RANDOM, Kind.ITERATOR)]
+            if name == "split" and draws_when_split(o.dotted):
+                self.change(held, deep=False)
+                self._draw_for_fit(o)
             if name in (mutator_names(Kind.ESTIMATOR) or ()):
                 self.change([o, *held, *(h for h in reach((o,)) if h.kind is o.kind)], deep=False)
                 o.keep(values)
                 self._draw_for_fit(o)
             return
-        mutators = mutator_names(o.kind)
-        inplace = has_keyword(arguments, "inplace") or has_keyword(arguments, "out")
-        if mutators is None or name in mutators or inplace:
+        if may_change_object(o.kind, name, arguments):
             self.change((o,), deep=False)
-            o.hold(values)
+            o.hold(v for v in values if o.kind is not Kind.FIGURE or v.kind in DRAWN)
             o.items = None
+            o.has_plain_keys = o.has_plain_keys and name in ("pop", "popitem", "clear")
+        if changes_arguments(o.kind, name):
+            self.change(values, deep=True)
         self.change_out(arguments)
 
     def _change_by_unknown_method(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> None:
         values = all_values(arguments)
+        self.change((h for h in reach((o,)) if h.kind is Kind.RANDOM), deep=False)
         if fits_estimator(name) and name not in self.world.methods:
             self.change((o,), deep=True)
             o.keep(values)
@@ -202,7 +251,7 @@ class Calls(LibraryCalls, OwnCalls):
         elif (
             not is_pure_method(name)
             or name in self.world.methods
-            or has_keyword(arguments, "inplace")
+            or may_work_in_place(name, arguments)
         ):
             self.call_unknown((o,), arguments)
         self.change_out(arguments)
@@ -211,9 +260,16 @@ class Calls(LibraryCalls, OwnCalls):
         if o.kind in (Kind.FRAME, Kind.ARRAY):
             held = (o,) if gives_view(name) else ()
             kind = Kind.ARRAY if name in ("to_numpy", "unique") else o.kind
-            value = frozenset({new(kind, held)})
+            value = frozenset({new(kind, held, constant=GROUPS if name == "groupby" else None)})
+        elif o.kind is Kind.DICT and name == "items" and o.has_plain_keys and not o.is_open:
+            made = new(Kind.ITERATOR, (o,))
+            made.items = (pair(ATOM_VALUE, part_of(frozenset({o}))),)
+            value = frozenset({made})
         elif o.kind is Kind.ESTIMATOR and name in ("fit", "partial_fit", "set_params"):
             value = frozenset({o})
+        elif o.kind is Kind.RANDOM and name in ("choice", "choices", "sample"):
+            items = items_of(all_values(arguments))
+            value = items | {new(Kind.LIST, items)}
         elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR):
             value = frozenset({new(Kind.ARRAY)})
         elif o.kind in (Kind.DICT, Kind.LIST, Kind.SET) and name == "copy":
@@ -225,6 +281,11 @@ class Calls(LibraryCalls, OwnCalls):
     def _draw_for_fit(self, o: Obj) -> None:
         if o.constant != "random_state" and draws_when_fitted(o.dotted):
             self.draw("@numpy.random")
+
+
+def _is_foreign(o: Obj) -> bool:
+    """Tell whether nothing is known of an object, but that it is no part of one that is known."""
+    return o.kind is Kind.UNKNOWN and not o.is_part
 
 
 def is_open(o: Obj) -> bool:

@@ -4,8 +4,16 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, reach
-from kernelpipe.analysis.summaries import Argument, Effects, FileUse, StateEvent, StateUse
+from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, reach
+from kernelpipe.analysis.knowledge import STATE_OBJECTS
+from kernelpipe.analysis.summaries import (
+    Argument,
+    Effects,
+    FileUse,
+    FunctionSummary,
+    StateEvent,
+    StateUse,
+)
 from kernelpipe.analysis.texts import file_of, given_of
 
 
@@ -109,6 +117,15 @@ class World:
     named: dict[Obj, set[str]] = field(default_factory=dict)
     """Object -> the names that may be bound to it; what ``names`` says, the other way round."""
 
+    def classes_with(self, method: str) -> Value:
+        """Return the notebook's classes that there are now and that define ``method``."""
+        values = frozenset[Obj]().union(*self.names.values())
+        return frozenset(
+            o
+            for o in values
+            if o.kind is Kind.CLASS and o.klass is not None and method in o.klass.methods
+        )
+
     def symbol(self, name: str) -> Obj:
         """Return the object that stands for global ``name`` in function summaries.
 
@@ -145,12 +162,20 @@ class Core:
         self.global_reads: dict[str, GlobalRead] = {}
         self.uncertain = 0
         self.used: set[Obj] = set()
-        self.active: list[object] = []
+        self.active: list[tuple[FunctionSummary, bool]] = []
+        self.recursions: dict[FunctionSummary, set[Obj]] = {}
+        """Functions that are being applied -> what they give themselves."""
         self.binds_unknown = False
         self.returned: set[Obj] = set()
         self.place = (1, 0)
+        self.is_bare = False
+        """The value of the expression that is being evaluated is not used."""
         self.budget = 5000
         self.captures: list[tuple[Scope, str]] = []
+        self.bases: tuple[Value, ...] = ()
+        """Of the class whose body or method this is."""
+        self.me: Value = NOTHING
+        """The first parameter of the method that this is."""
 
     # -- recursion points, defined by the parts ------------------------------------------------
     def evaluate(self, node: ast.expr | None) -> Value:
@@ -169,10 +194,34 @@ class Core:
         """Call ``callee``."""
         raise NotImplementedError
 
+    def consume(self, values: Iterable[Obj]) -> None:
+        """Use up the iterators, streams and generators among ``values``."""
+        raise NotImplementedError
+
     def call_method(
         self, receiver: Value, name: str, arguments: tuple[Argument, ...], result: Obj
     ) -> Value:
         """Call method ``name`` of ``receiver``."""
+        raise NotImplementedError
+
+    def method_of(self, o: Obj, name: str) -> Value | None:
+        """Return method ``name`` of an instance's class, None if the notebook defines none."""
+        raise NotImplementedError
+
+    def call_own_method(self, o: Obj, method: Value, arguments: tuple[Argument, ...]) -> Value:
+        """Call a method that the notebook defines, with ``o`` as its first argument."""
+        raise NotImplementedError
+
+    def look_up(self, base: Value) -> None:
+        """Account for a subscript of ``base``."""
+        raise NotImplementedError
+
+    def call_super(self, name: str, arguments: tuple[Argument, ...]) -> Value:
+        """Call method ``name`` of the classes above the one whose method this is."""
+        raise NotImplementedError
+
+    def operate(self, method: str, owner: Value, *arguments: Value) -> Value:
+        """Call ``method`` of those of ``owner`` whose class the notebook gives such a method."""
         raise NotImplementedError
 
     def magic_call(self, node: ast.Call) -> Value | None:
@@ -216,14 +265,23 @@ class Core:
         for o in value:
             if o.kind in (Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED):
                 continue
-            changed = reach((o,)) if deep or o.is_part else {o}
+            changed = reach((o,)) if deep or o.is_part else _with_base(o)
             for each in changed:
+                each.is_open = each.is_open or deep
                 below = (deep or o.is_part) and each.symbol is not None
                 self.effects.changed[each] = self.effects.changed.get(each, False) or below
 
     def state_event(self, state: str, use: StateUse) -> None:
         """Record a use of hidden state."""
         self.effects.states.append(StateEvent(state=state, use=use))
+
+    def changes_state(self, dotted: str | None) -> bool:
+        """Tell whether the library object ``dotted`` holds hidden state, and record its change."""
+        for prefix, state in STATE_OBJECTS.items():
+            if dotted is not None and (dotted == prefix or dotted.startswith(prefix + ".")):
+                self.state_event(state, StateUse.CHANGE)
+                return True
+        return False
 
     def file_use(
         self, path: object, *, is_write: bool, is_whole: bool = False, is_pattern: bool = False
@@ -354,8 +412,6 @@ class Core:
         """Record that a global may be bound, by code that may not run."""
         flow = self._cell_scope().flow
         flow.bound[name] = flow.bound.get(name, self.world.names.get(name, NOTHING)) | value
-        if name not in flow.definite:
-            self._note_read(name, None)
 
     def delete(self, name: str) -> None:
         """Remove ``name`` from the scope that it belongs to."""
@@ -385,6 +441,17 @@ class Core:
         if scope is not None and scope.kind == ScopeKind.CLASS and name in scope.declared_global:
             return None if self.in_function else self._cell_scope()
         return scope
+
+
+def _with_base(o: Obj) -> set[Obj]:
+    """Return an object and what it may be a view of."""
+    found = {o}
+    stack = [o] if o.kind in VIEWS else []
+    while stack:
+        more = {each for each in stack.pop().contains if each.kind in VIEWS} - found
+        found |= more
+        stack.extend(more)
+    return found
 
 
 def builtin(name: str) -> Obj:

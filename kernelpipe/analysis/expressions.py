@@ -4,9 +4,26 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from kernelpipe.analysis.core import Core, Flow, Scope, ScopeKind
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
-from kernelpipe.analysis.knowledge import STATE_OBJECTS
+from kernelpipe.analysis.core import Flow, Scope, ScopeKind
+from kernelpipe.analysis.heap import (
+    ATOM,
+    ATOM_VALUE,
+    FALSE,
+    GROUPS,
+    LABELS,
+    NONE,
+    NOTHING,
+    TRUE,
+    Kind,
+    Obj,
+    Value,
+    class_of,
+    items_of,
+    new,
+    pair,
+    part_of,
+)
+from kernelpipe.analysis.operators import COMPARISONS, OPERATORS, UNARY_OPERATORS, Operators
 from kernelpipe.analysis.summaries import Argument
 from kernelpipe.analysis.texts import (
     attribute_of,
@@ -17,10 +34,16 @@ from kernelpipe.analysis.texts import (
 )
 
 _SHARING_OPERATORS = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.Mod)
+_SLICED = (Kind.LIST, Kind.TUPLE)
 _NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
 
 
-class Expressions(Core):
+_PLAIN_ATTRIBUTES = frozenset(
+    "shape ndim size dtype empty __name__ __qualname__ __module__ __doc__".split()
+)
+
+
+class Expressions(Operators):
     """Evaluates expressions."""
 
     def evaluate(self, node: ast.expr | None) -> Value:
@@ -47,6 +70,10 @@ class Expressions(Core):
     def _Constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, str):
             return frozenset({new(Kind.IMMUTABLE, constant=node.value)})
+        if node.value is None:
+            return NONE
+        if isinstance(node.value, bool):
+            return TRUE if node.value else FALSE
         return ATOM_VALUE
 
     def _Name(self, node: ast.Name) -> Value:
@@ -89,8 +116,10 @@ class Expressions(Core):
         return self._display(Kind.SET, node.elts)
 
     def _Dict(self, node: ast.Dict) -> Value:
-        held = self.evaluate_all([*node.keys, *node.values])
+        keys = self.evaluate_all(node.keys)
+        held = keys | self.evaluate_all(node.values)
         o = new(Kind.DICT, held)
+        o.has_plain_keys = None not in node.keys and all(k.kind is Kind.IMMUTABLE for k in keys)
         o.is_tainted = any(each.is_tainted for each in held)
         return frozenset({o})
 
@@ -99,11 +128,19 @@ class Expressions(Core):
 
     def elements(self, value: Value) -> Value:
         """Return what iterating over ``value`` gives; an iterator is used up by it."""
-        self.change((o for o in value if o.kind in (Kind.ITERATOR, Kind.GENERATOR)), deep=False)
+        self.consume(o for o in value if o.kind in (Kind.ITERATOR, Kind.GENERATOR))
         result: set[Obj] = set()
         for o in value:
-            items = o.items if o.items is not None else (part_of(frozenset({o})),)
-            result |= frozenset[Obj]().union(*items)
+            if o.items is not None:
+                result |= frozenset[Obj]().union(*o.items)
+            elif o.constant is LABELS or (
+                o.kind is Kind.DICT and o.has_plain_keys and not o.is_open
+            ):
+                result.add(ATOM)
+            elif o.constant is GROUPS:
+                result |= pair(ATOM_VALUE, frozenset({new(Kind.FRAME)}))
+            else:
+                result |= self._items_of(frozenset({o}))
         return frozenset(result)
 
     # -- globals by their texts ----------------------------------------------------------------
@@ -169,7 +206,12 @@ class Expressions(Core):
         return self.combine(left, right, node.op)
 
     def combine(self, left: Value, right: Value, operator: ast.operator) -> Value:
-        """Return what a binary operator may give; it never changes its operands."""
+        """Return what a binary operator may give; only the notebook's own may change operands."""
+        name = OPERATORS[type(operator)]
+        own = self.operate(f"__{name}__", left, right) | self.operate(f"__r{name}__", right, left)
+        return self._combine(left, right, operator) | own
+
+    def _combine(self, left: Value, right: Value, operator: ast.operator) -> Value:
         kinds = {o.kind for o in left | right}
         if kinds <= {Kind.IMMUTABLE}:
             o = new(Kind.IMMUTABLE, constant=_joined(left, right, operator))
@@ -184,6 +226,9 @@ class Expressions(Core):
 
     def _UnaryOp(self, node: ast.UnaryOp) -> Value:
         value = self.evaluate(node.operand)
+        own = self.operate(UNARY_OPERATORS[type(node.op)], value)
+        if own:
+            return value | own
         if all(o.kind is Kind.IMMUTABLE for o in value):
             return tainted(ATOM_VALUE, [value])
         kinds = {o.kind for o in value} & _NUMERIC_KINDS
@@ -203,10 +248,15 @@ class Expressions(Core):
                 self._load_by_text(name)
                 return ATOM_VALUE
         values = [self.evaluate(n) for n in (node.left, *node.comparators)]
+        for operator, left, right in zip(node.ops, values, values[1:], strict=False):
+            method = COMPARISONS.get(type(operator))
+            if method:
+                self.operate(method, left, right)
+                self.operate(method, right, left)
         kinds = {o.kind for value in values for o in value}
         if any(isinstance(o, ast.Is | ast.IsNot) for o in node.ops):
             operands = (node.left, *node.comparators)
-            if not any(isinstance(n, ast.Constant) for n in operands):
+            if not any(isinstance(n, ast.Constant) or _is_class_of(n) for n in operands):
                 for value in values:
                     self.effects.identity |= value
             return ATOM_VALUE
@@ -244,7 +294,11 @@ class Expressions(Core):
         for o in base:
             if o.kind in (Kind.MODULE, Kind.IMPORTED):
                 result.add(library_attribute(o, name))
-            elif name in ("shape", "ndim", "size", "dtype", "empty"):
+            elif name == "__class__":
+                result |= class_of(o)
+            elif o.kind is Kind.FRAME and name in ("columns", "index"):
+                result.add(new(Kind.FRAME, (o,), constant=LABELS))
+            elif name in _PLAIN_ATTRIBUTES:
                 result |= ATOM_VALUE
             elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
                 result |= tainted(frozenset({new(Kind.IMMUTABLE, constant=text)}), [frozenset({o})])
@@ -258,11 +312,19 @@ class Expressions(Core):
             return self._load_by_text(name)
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
+        self.look_up(base)
+        own = self.operate("__getitem__", base, index)
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
             items = [_item(o, node.slice.value) for o in base]
             if items and all(i is not None for i in items):
                 return frozenset[Obj]().union(*(i for i in items if i is not None))
-        return tainted(part_of(base), [index]) if base else NOTHING
+        if isinstance(node.slice, ast.Slice) and all(o.kind in _SLICED for o in base):
+            return frozenset(new(o.kind, o.contains) for o in base)
+        return tainted(self._items_of(base) | own, [index]) if base else NOTHING
+
+    def _items_of(self, value: Value) -> Value:
+        """Return what is in ``value``; what a function's own lists get is not known in it yet."""
+        return part_of(value) if self.in_function else items_of(value)
 
     def _Slice(self, node: ast.Slice) -> Value:
         self.evaluate_all((node.lower, node.upper, node.step))
@@ -280,6 +342,8 @@ class Expressions(Core):
         self.place = (node.lineno, node.col_offset)
         result = new(Kind.UNKNOWN)
         if isinstance(node.func, ast.Attribute):
+            if self._is_super(node.func.value):
+                return self.call_super(node.func.attr, self._arguments(node))
             receiver = self.evaluate(node.func.value)
             return self.call_method(receiver, node.func.attr, self._arguments(node), result)
         before = set(self.effects.files)
@@ -288,6 +352,14 @@ class Expressions(Core):
             self.effects.files = before  # the call itself tells what its arguments make of it
             self.used.difference_update(callee)
         return self.call(callee, self._arguments(node), result)
+
+    def _is_super(self, node: ast.expr) -> bool:
+        return (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "super"
+            and bool(self.me)
+        )
 
     def _arguments(self, node: ast.Call) -> tuple[Argument, ...]:
         positional = tuple(
@@ -332,8 +404,12 @@ class Expressions(Core):
                 self.bind_global(name, value)
                 return
             base = self.evaluate(target.value)
-            self.evaluate(target.slice)
+            index = self.evaluate(target.slice)
+            if any(o.kind is not Kind.IMMUTABLE for o in index):
+                for o in base:
+                    o.has_plain_keys = False
             self._store(base, value)
+            self.operate("__setitem__", base, index, value)
 
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         items = {o.items for o in value}
@@ -359,17 +435,21 @@ class Expressions(Core):
                 o.hold(value)
                 o.items = None
         self.change(base, deep=False)
+        self.change((o for o in base if o.dotted == "collections.ChainMap"), deep=True)
+        if attribute is not None:
+            self.operate(attribute, base, value)
 
     def store_into_library(self, o: Obj, attribute: str | None) -> None:
         """Record that an attribute or item of a library object is set or changed."""
-        from kernelpipe.analysis.summaries import StateUse  # noqa: PLC0415
-
         dotted = o.dotted or ""
-        for prefix, state in STATE_OBJECTS.items():
-            if dotted == prefix or dotted.startswith(prefix + "."):
-                self.state_event(state, StateUse.CHANGE)
-                return
+        if self.changes_state("sys.path" if (dotted, attribute) == ("sys", "path") else dotted):
+            return
         self.effects.foreign_stores.append(f"{dotted}.{attribute}" if attribute else dotted)
+
+
+def _is_class_of(node: ast.expr) -> bool:
+    """Tell whether ``node`` is ``type(x)``: nobody asks for the identity of ``x`` by that."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type"
 
 
 def library_attribute(o: Obj, name: str) -> Obj:

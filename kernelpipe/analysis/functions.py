@@ -9,6 +9,8 @@ from kernelpipe.analysis.names import bound_names
 from kernelpipe.analysis.source import nodes_of
 from kernelpipe.analysis.summaries import Argument, ClassSummary, Effects, FunctionSummary
 
+_TRANSPARENT = frozenset({"functools", "dataclasses", "contextlib", "typing", "abc", "enum"})
+"""Libraries whose decorators add nothing to what a function or a class does and holds."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -22,12 +24,13 @@ class Functions(Core):
         decorators = [self.evaluate(d) for d in node.decorator_list]
         self._annotations(node.args, node.returns)
         made = self.define(node, node.name)
+        dotted = {o.dotted for decorator in decorators for o in decorator}
         if made.function is not None:
-            made.function.is_cached = any(
-                o.dotted in ("functools.cache", "functools.lru_cache")
-                for decorator in decorators
-                for o in decorator
-            )
+            made.function.is_cached = bool(dotted & {"functools.cache", "functools.lru_cache"})
+            made.function.fills = "functools.cached_property" in dotted
+            made.function.swallows = may_swallow(node)
+            bindings = {"builtins.staticmethod", "builtins.classmethod"} & dotted
+            made.function.binding = next(iter(bindings), None)
         value: Value = frozenset({made})
         for decorator in reversed(decorators):
             value = self._decorate(decorator, value)
@@ -38,6 +41,9 @@ class Functions(Core):
 
     def _decorate(self, decorator: Value, value: Value) -> Value:
         """Return the decorated function: what the decorator gives, and the function it holds."""
+        roots = {(o.dotted or "").partition(".")[0] for o in decorator}
+        if roots <= _TRANSPARENT:
+            return value
         result = self.call(decorator, (Argument(value=value),), new(Kind.UNKNOWN))
         for o in result - value:
             if o.kind not in (Kind.IMMUTABLE, Kind.IMPORTED, Kind.MODULE):
@@ -75,6 +81,11 @@ class Functions(Core):
             if name in scope.own
         }
         inner = type(self)(self.world, scope, summary.effects)
+        inner.bases = self.bases
+        if self.scope.kind == ScopeKind.CLASS and summary.positional:
+            inner.me = frozenset({summary.parameters[summary.positional[0]]})
+        else:
+            inner.me = self.me
         inner.used = self.used
         if isinstance(node, ast.Lambda):
             summary.result |= inner.evaluate(node.body)
@@ -126,8 +137,9 @@ class Functions(Core):
             declared_global=names.declared_global,
         )
         outer, self.scope = self.scope, scope
+        outer_bases, self.bases = self.bases, bases
         self.execute(node.body)
-        self.scope = outer
+        self.scope, self.bases = outer, outer_bases
         made = new(Kind.CLASS, frozenset[Obj]().union(*bases, *held, *scope.everything.values()))
         made.klass = ClassSummary(name=node.name, methods=dict(scope.everything), bases=bases)
         value: Value = frozenset({made})
@@ -175,6 +187,22 @@ def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
             return True
         if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             stack.extend(ast.iter_child_nodes(each))
+    return False
+
+
+def may_swallow(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Tell whether a function, used for a ``with`` statement, may swallow exceptions of its body.
+
+    That is an ``__exit__`` that may return something true, or a generator that yields in a ``try``.
+    """
+    for each in ast.walk(node):
+        if isinstance(each, ast.Return) and node.name in ("__exit__", "__aexit__"):
+            value = each.value
+            if value is not None and not (isinstance(value, ast.Constant) and not value.value):
+                return True
+        tried = each.body if isinstance(each, ast.Try) and each.handlers else []
+        if any(isinstance(n, ast.Yield) for part in tried for n in ast.walk(part)):
+            return True
     return False
 
 

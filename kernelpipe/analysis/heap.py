@@ -41,6 +41,8 @@ class Kind(Enum):
     ITERATOR = "iterator"
     GENERATOR = "generator"
     FILE = "file"
+    BUFFER = "buffer"
+    """A file in memory."""
     HANDLE = "handle"
     """A connection, lock, thread or socket."""
     RANDOM = "random"
@@ -49,7 +51,12 @@ class Kind(Enum):
 
 ATOMS = frozenset({Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED})
 """Kinds that nothing changes in place and whose sharing nobody can see."""
+_CONTAINERS = frozenset({Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE, Kind.ITERATOR})
 _WITH_CODE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
+DRAWN = frozenset({Kind.FIGURE, Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
+"""Kinds that a figure may hold; data it copies."""
+VIEWS = frozenset({Kind.ARRAY, Kind.FRAME})
+"""Kinds whose objects may show data that others of these kinds hold."""
 UNSTORABLE = {
     Kind.GENERATOR: "a generator",
     Kind.FILE: "an open file",
@@ -90,6 +97,10 @@ class Obj:
     """Grows with each object: tells what was made while a function was summarised."""
     is_tainted: bool = False
     """Made by a call whose result differs from process to process (clock, uuid, ...)."""
+    is_open: bool = False
+    """Code that nothing is known of may have put anything into it."""
+    has_plain_keys: bool = False
+    """A dict whose keys are immutable, as far as known code goes."""
     has_code: bool = False
     """Is, or holds, a function, a class or an instance, whose code may run."""
 
@@ -100,6 +111,7 @@ class Obj:
     def hold(self, others: "Iterable[Obj]", *, is_certain: bool = True) -> None:
         """Record that this object may contain ``others``; uncertain is what is only guessed."""
         others = tuple(others)
+        self.is_open = self.is_open or self in others
         for whole in self.wholes:
             whole.hold(others, is_certain=is_certain)
         for o in others:
@@ -162,13 +174,72 @@ def new(
     return made
 
 
+CLASS_OF = object()
+"""The constant of what stands for the class of an object that is not known."""
+LABELS = object()
+"""The constant of the labels of a frame: what they give is immutable."""
+GROUPS = object()
+"""The constant of what ``groupby`` gives: pairs of a key and a copy."""
 ATOM = new(Kind.IMMUTABLE)
 ATOM_VALUE: Value = frozenset({ATOM})
+NONE: Value = frozenset({new(Kind.IMMUTABLE, constant=type(None))})
+"""What the constant None is."""
+TRUE: Value = frozenset({new(Kind.IMMUTABLE, constant=True)})
+"""What the constant True is."""
+FALSE: Value = frozenset({new(Kind.IMMUTABLE, constant=False)})
+"""What the constant False is."""
 
 
 def part_of(value: Value) -> Value:
     """Return what an attribute, an item or an element of ``value`` may be."""
     return frozenset(_part(o) for o in value)
+
+
+def pair(*items: Value) -> Value:
+    """Return a tuple of ``items``."""
+    held = frozenset[Obj]().union(*items)
+    is_plain = all(o.kind is Kind.IMMUTABLE for o in held)
+    made = new(Kind.IMMUTABLE if is_plain else Kind.TUPLE, held)
+    made.items = items
+    made.is_tainted = any(o.is_tainted for o in held)
+    return frozenset({made})
+
+
+def items_of(value: Value) -> Value:
+    """Return what iterating over ``value``, or a subscript of it, gives."""
+    return frozenset(
+        ATOM
+        if o.kind in _CONTAINERS and not (o.contains or o.is_open or o.is_tainted)
+        else _part(o)
+        for o in value
+    )
+
+
+def deep_copy(value: Value) -> Value:
+    """Return what ``copy.deepcopy`` gives: nothing is shared but classes and functions."""
+    copies: dict[Obj, Obj] = {}
+    for o in reach(value):
+        if o.kind not in (Kind.FUNCTION, Kind.CLASS):
+            copies[o] = made = new(o.kind, dotted=o.dotted, constant=o.constant)
+            made.klass, made.is_tainted = o.klass, o.is_tainted
+            made.is_part, made.is_open = o.is_part, o.is_open
+    for o, made in copies.items():
+        made.hold(copies.get(each, each) for each in o.contains)
+        made.keep(copies.get(each, each) for each in o.keeps)
+        made.wholes = tuple(copies.get(each, each) for each in o.wholes)
+    return frozenset(copies.get(o, o) for o in value)
+
+
+def class_of(o: Obj) -> Value:
+    """Return the class of an instance of the notebook's, or what stands for the class of ``o``."""
+    if o.kind is Kind.INSTANCE:
+        return frozenset(each for each in o.keeps if each.klass is o.klass)
+    if o.kind is not Kind.UNKNOWN:
+        return NOTHING
+    made = new(Kind.UNKNOWN, {o}, constant=CLASS_OF)
+    made.is_part = True
+    made.wholes = (o,)
+    return frozenset({made})
 
 
 def _part(whole: Obj) -> Obj:

@@ -109,13 +109,23 @@ _PURE_ROOTS = _names(
 _VIEWS = _names(
     "asarray ascontiguousarray asfortranarray asanyarray ravel reshape transpose squeeze "
     "expand_dims swapaxes moveaxis broadcast_to atleast_1d atleast_2d atleast_3d split "
-    "array_split hsplit vsplit diagonal real imag nditer flip fliplr flipud rot90 rollaxis"
+    "array_split hsplit vsplit dsplit diagonal diag real imag nditer flip fliplr flipud rot90 "
+    "rollaxis as_strided sliding_window_view broadcast_arrays require asmatrix matrix frombuffer "
+    "einsum permute_dims matrix_transpose unstack trim_zeros real_if_close asarray_chkfinite"
 )
 _IMMUTABLE_ROOTS = _names("math cmath statistics time calendar hashlib platform html unicodedata")
 _RANDOM_NO_DRAW = _names(
-    "default_rng Generator RandomState SeedSequence PCG64 MT19937 Philox SFC64 get_state Random "
-    "SystemRandom getstate BitGenerator"
+    "default_rng Generator RandomState SeedSequence PCG64 MT19937 Philox SFC64 Random "
+    "SystemRandom BitGenerator"
 )
+
+
+MAPPING = frozenset(
+    "builtins.map builtins.filter functools.reduce itertools.starmap itertools.accumulate".split()
+)
+"""Functions that call their first argument with parts of the others."""
+CHANGED_KEYWORDS = _names("dst arr a x out fp file stream")
+"""What functions call the argument that they change."""
 
 
 def _table() -> dict[str, CallFacts]:
@@ -129,9 +139,22 @@ def _table() -> dict[str, CallFacts]:
                 "numpy.copyto numpy.place numpy.put numpy.putmask numpy.fill_diagonal "
                 "numpy.put_along_axis heapq.heappush heapq.heappop heapq.heapify "
                 "heapq.heapreplace heapq.heappushpop bisect.insort bisect.insort_left "
-                "bisect.insort_right operator.setitem operator.delitem operator.iadd"
+                "bisect.insort_right operator.setitem operator.delitem"
             ).split(),
             first,
+        ),
+        **dict.fromkeys(
+            (
+                "operator.iadd operator.iand operator.iconcat operator.ifloordiv operator.ilshift "
+                "operator.imatmul operator.imod operator.imul operator.ior operator.ipow "
+                "operator.irshift operator.isub operator.itruediv operator.ixor"
+            ).split(),
+            CallFacts(changes=(0,), result=Result.SHARES),
+        ),
+        **dict.fromkeys(("io.StringIO", "io.BytesIO"), CallFacts(kind=Kind.BUFFER)),
+        **dict.fromkeys(("json.dump", "pickle.dump", "yaml.dump"), CallFacts(changes=(1,))),
+        **dict.fromkeys(
+            ("json.load", "pickle.load"), CallFacts(changes=(0,), result=Result.CONTAINS)
         ),
         "copy.deepcopy": CallFacts(),
         "copy.copy": contains,
@@ -143,6 +166,7 @@ def _table() -> dict[str, CallFacts]:
         "types.SimpleNamespace": contains,
         "functools.partial": contains,
         "functools.reduce": shares,
+        "itertools.accumulate": shares,
         "sklearn.model_selection.train_test_split": CallFacts(draws_from="@numpy.random"),
         **dict.fromkeys(
             (
@@ -154,10 +178,18 @@ def _table() -> dict[str, CallFacts]:
             ).split(),
             CallFacts(draws_from="@numpy.random"),
         ),
+        **dict.fromkeys(
+            ("seaborn.stripplot", "seaborn.catplot", "seaborn.regplot"),
+            CallFacts(kind=Kind.FIGURE, draws_from="@numpy.random"),
+        ),
+        **dict.fromkeys(("numpy.vectorize", "numpy.frompyfunc"), contains),
         "sklearn.utils.shuffle": CallFacts(draws_from="@numpy.random"),
         "sklearn.utils.resample": CallFacts(draws_from="@numpy.random"),
         "random.seed": CallFacts(state="@random", sets_state_anew=True),
         "random.setstate": CallFacts(state="@random", sets_state_anew=True),
+        "random.choice": CallFacts(draws_from="@random", result=Result.SHARES),
+        "random.choices": CallFacts(draws_from="@random", result=Result.SHARES, kind=Kind.LIST),
+        "random.sample": CallFacts(draws_from="@random", result=Result.SHARES, kind=Kind.LIST),
         "random.Random": CallFacts(kind=Kind.RANDOM),
         "random.shuffle": CallFacts(changes=(0,), draws_from="@random"),
         "numpy.random.seed": CallFacts(state="@numpy.random", sets_state_anew=True),
@@ -290,10 +322,40 @@ _BY_ROOT = {
 }
 
 
+_OUT = {
+    1: _names(
+        "abs absolute fabs sign sqrt cbrt square exp exp2 expm1 log log2 log10 log1p sin cos tan "
+        "sinh cosh tanh arcsin arccos arctan floor ceil trunc rint negative positive reciprocal "
+        "conj conjugate invert logical_not isnan isfinite isinf deg2rad rad2deg degrees radians"
+    ),
+    2: _names(
+        "add subtract multiply divide true_divide floor_divide mod remainder fmod power "
+        "float_power maximum minimum fmax fmin hypot arctan2 logaddexp matmul dot outer "
+        "bitwise_and bitwise_or bitwise_xor left_shift right_shift logical_and logical_or "
+        "logical_xor equal not_equal less less_equal greater greater_equal copysign around round "
+        "max min amax amin argmax argmin all any"
+    ),
+    3: _names("clip sum prod mean cumsum cumprod take choose median std var"),
+}
+"""Place of the argument that results are written to -> functions of numpy."""
+
+
+def _by_numpy(last: str, dotted: str) -> CallFacts:
+    if last in ("at", "setfield") or last == "nan_to_num":
+        return CallFacts(kind=Kind.ARRAY, changes=(0,), result=Result.SHARES)
+    shares = last in _VIEWS or dotted.startswith("numpy.ma.")
+    return CallFacts(
+        kind=Kind.ARRAY,
+        changes=tuple(place for place, names in _OUT.items() if last in names),
+        result=Result.SHARES if shares else Result.FRESH,
+    )
+
+
 def _by_root(root: str, last: str, dotted: str) -> CallFacts:
+    if last == "rvs" and root == "scipy":
+        return CallFacts(kind=Kind.ARRAY, draws_from="@numpy.random")
     if root == "numpy":
-        result = Result.SHARES if last in _VIEWS else Result.FRESH
-        return CallFacts(kind=Kind.ARRAY, result=result)
+        return _by_numpy(last, dotted)
     if root == "pandas":
         return CallFacts(kind=Kind.FRAME, result=Result.CONTAINS)
     if root in _ESTIMATOR_ROOTS and last[:1].isupper():
@@ -302,61 +364,6 @@ def _by_root(root: str, last: str, dotted: str) -> CallFacts:
     return _BY_PACKAGE.get(package) or _BY_ROOT.get(root, CallFacts(result=Result.CONTAINS))
 
 
-_MUTATORS = {
-    Kind.LIST: _names("append extend insert remove pop clear sort reverse __setitem__ __delitem__"),
-    Kind.DICT: _names("update pop popitem clear setdefault subtract move_to_end __setitem__"),
-    Kind.SET: _names(
-        "add discard remove pop clear update difference_update intersection_update "
-        "symmetric_difference_update"
-    ),
-    Kind.ARRAY: _names("sort fill put resize itemset partition setflags setfield"),
-    Kind.FRAME: _names("insert pop update isetitem __setitem__ set_flags"),
-    Kind.ESTIMATOR: _names(
-        "fit fit_transform fit_predict fit_resample partial_fit set_params set_output __setstate__ "
-        "set_fit_request load_model update"
-    ),
-}
-_PURE_KINDS = frozenset({Kind.IMMUTABLE, Kind.TUPLE})
-_ANY_METHOD_CHANGES = frozenset(
-    {Kind.RANDOM, Kind.ITERATOR, Kind.GENERATOR, Kind.FILE, Kind.HANDLE, Kind.FIGURE}
-)
-_PURE_METHODS = _names(
-    # texts
-    "capitalize casefold center count decode encode endswith expandtabs find format format_map "
-    "index isalnum isalpha isdecimal isdigit isidentifier islower isnumeric isspace istitle "
-    "isupper join ljust lower lstrip partition removeprefix removesuffix replace rfind rindex "
-    "rjust rpartition rsplit rstrip split splitlines startswith strip swapcase title translate "
-    "upper zfill "
-    # containers
-    "copy get items keys values most_common union intersection difference issubset issuperset "
-    # arrays and frames
-    "abs agg aggregate all any argmax argmin argsort assign astype between bfill clip corr cov "
-    "cummax cummin cumprod cumsum describe diff dot drop_duplicates dropna dt duplicated equals "
-    "explode ffill fillna first groupby head hist idxmax idxmin info interpolate isin isna isnull "
-    "iterrows itertuples kurt last max mean median melt memory_usage merge min mode nlargest "
-    "notna notnull nsmallest nunique pct_change pivot pivot_table plot prod quantile rank reindex "
-    "rename reset_index resample rolling round select_dtypes set_index shift skew sort_index "
-    "sort_values stack std sum tail to_csv to_dict to_excel to_feather to_frame to_html to_json "
-    "to_list to_markdown to_numpy to_parquet to_pickle to_records to_sql to_string tolist unique "
-    "unstack value_counts var where flatten ravel reshape transpose squeeze swapaxes nonzero "
-    "trace repeat take query filter sample drop "
-    # estimators
-    "predict predict_proba predict_log_proba decision_function score transform inverse_transform "
-    "get_params get_feature_names_out get_depth get_n_leaves kneighbors score_samples "
-    # dates, paths, patterns
-    "date day hour isoformat minute month now second strftime time timestamp total_seconds "
-    "today weekday year as_posix exists is_dir is_file joinpath mkdir read_bytes read_text "
-    "relative_to resolve with_name with_suffix write_bytes write_text match search findall "
-    "finditer fullmatch group groups groupdict span sub"
-)
-_VIEW_METHODS = _names(
-    "reshape ravel transpose squeeze swapaxes view diagonal astype to_numpy head tail xs get "
-    "groupby rolling resample expanding ewm iterrows itertuples items pipe set_axis take "
-    "infer_objects rename set_flags truncate align pop"
-)
-_PLOTS = _names(
-    "plot bar barh line scatter hist pie box boxplot kde density area hexbin imshow violinplot"
-)
 _SETTERS = re.compile(
     r"(set_|enable_|disable_|register_|patch_)\w+|use|seed|seterr\w*|setcheckinterval|"
     r"setswitchinterval|setdefaulttimeout|setrecursionlimit|configure|login|install|"
@@ -373,46 +380,6 @@ def sets_library_up(dotted: str) -> bool:
     known = _EXACT.get(dotted)
     last = rest.rpartition(".")[2]
     has_state = known is not None and known.state is not None
+    if root == "tqdm" and last == "pandas":
+        return True
     return bool(_SETTERS.fullmatch(last)) and root != "builtins" and not has_state
-
-
-def mutator_names(kind: Kind) -> frozenset[str] | None:
-    """Return the names of the methods of ``kind`` that change it; None when any method may."""
-    if kind in _PURE_KINDS:
-        return frozenset()
-    return None if kind in _ANY_METHOD_CHANGES else _MUTATORS.get(kind)
-
-
-def is_pure_method(name: str) -> bool:
-    """Tell whether ``name`` changes nothing in every common class that has such a method."""
-    return name in _PURE_METHODS
-
-
-def gives_view(name: str) -> bool:
-    """Tell whether a method of an array or a frame may return a view of it, or keep it."""
-    return name in _VIEW_METHODS
-
-
-def draws_plot(name: str) -> bool:
-    """Tell whether a method of data, or of its ``plot`` accessor, returns axes."""
-    return name in _PLOTS
-
-
-def fits_estimator(name: str) -> bool:
-    """Tell whether ``name`` trains its object and leaves the training data alone."""
-    return name in _MUTATORS[Kind.ESTIMATOR] and name.startswith(("fit", "partial_fit"))
-
-
-_DETERMINISTIC = _names(
-    "LinearRegression Ridge RidgeCV StandardScaler MinMaxScaler MaxAbsScaler RobustScaler "
-    "Normalizer Binarizer OneHotEncoder OrdinalEncoder LabelEncoder LabelBinarizer SimpleImputer "
-    "KNeighborsClassifier KNeighborsRegressor NearestNeighbors GaussianNB MultinomialNB "
-    "BernoulliNB ComplementNB PolynomialFeatures CountVectorizer TfidfVectorizer "
-    "TfidfTransformer FunctionTransformer VarianceThreshold LinearDiscriminantAnalysis "
-    "QuadraticDiscriminantAnalysis KBinsDiscretizer PowerTransformer"
-)
-
-
-def draws_when_fitted(dotted: str | None) -> bool:
-    """Tell whether an estimator class without ``random_state`` may draw from numpy's generator."""
-    return dotted is None or dotted.rpartition(".")[2] not in _DETERMINISTIC

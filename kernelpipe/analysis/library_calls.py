@@ -2,13 +2,31 @@
 
 import ast
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 
 from kernelpipe.analysis.expressions import constant_text, tainted
 from kernelpipe.analysis.file_calls import FileCalls
-from kernelpipe.analysis.heap import ATOM, ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
+from kernelpipe.analysis.heap import (
+    ATOM,
+    ATOM_VALUE,
+    DRAWN,
+    NOTHING,
+    TRUE,
+    Kind,
+    Obj,
+    Value,
+    class_of,
+    deep_copy,
+    new,
+    pair,
+    part_of,
+)
 from kernelpipe.analysis.knowledge import (
+    CHANGED_KEYWORDS,
     CONTAINER_BUILTINS,
     IMMUTABLE_BUILTINS,
+    MAPPING,
     OPAQUE_BUILTINS,
     SHARING_BUILTINS,
     STATE_OBJECTS,
@@ -17,9 +35,20 @@ from kernelpipe.analysis.knowledge import (
     library_call,
     sets_library_up,
 )
+from kernelpipe.analysis.known_methods import (
+    changes_first,
+    is_method_of_type,
+    is_pure_type_method,
+    shuffles,
+)
 from kernelpipe.analysis.summaries import Argument, StateUse
 from kernelpipe.analysis.texts import attribute_of, constant_of, path_of
-from kernelpipe.analysis.unknown_calls import CONSUMED, all_values, has_keyword
+from kernelpipe.analysis.unknown_calls import (
+    CALLS,
+    all_values,
+    has_keyword,
+    has_random_state,
+)
 
 _QUERY_NAME = re.compile(r"@?\b([A-Za-z_]\w*)")
 _STATE_READERS = frozenset("get keys items values copy index count create_decimal".split())
@@ -41,15 +70,19 @@ class LibraryCalls(FileCalls):
     def call_library(self, dotted: str, arguments: tuple[Argument, ...]) -> Value:
         """Call the library function ``dotted``, a builtin among them."""
         root, _, name = dotted.partition(".")
-        if root == "builtins":
+        if dotted in MAPPING:
+            self._call_mapped(arguments)
+        if root == "builtins" and "." not in name:
             return self._call_builtin(name, arguments)
         owner, _, method = dotted.rpartition(".")
+        if is_method_of_type(owner, method, arguments):
+            return self.call_method(arguments[0].value, method, arguments[1:], new(Kind.UNKNOWN))
         if dotted in ("decimal.getcontext", "logging.getLogger"):
             return frozenset({new(Kind.IMPORTED, dotted=dotted)})
         if self._call_state_method(owner, method):
             return ATOM_VALUE
         self.library_files(dotted, arguments)
-        facts = library_call(dotted)
+        facts = copying(library_call(dotted), dotted, arguments)
         if sets_library_up(dotted):
             self.effects.foreign_stores.append(dotted)
         if facts is None:
@@ -74,20 +107,19 @@ class LibraryCalls(FileCalls):
 
     def _library_effects(self, facts: CallFacts, arguments: tuple[Argument, ...]) -> None:
         values = all_values(arguments)
-        self.change((a for a in values if a.kind in CONSUMED), deep=False)
+        self.consume(values)
         self.change_out(arguments)
-        for index in facts.changes:
-            if index < len(arguments):
-                self.change(arguments[index].value, deep=False)
-                for o in arguments[index].value:
-                    o.hold(values)
+        for argument in _changed_arguments(facts, arguments):
+            self.change(argument.value, deep=False)
+            for o in argument.value:
+                o.hold(values)
         for argument in arguments:
             if (argument.keyword or "").startswith("overwrite_"):
                 self.change(values, deep=False)
         if facts.state:
             use = StateUse.SET if facts.sets_state_anew and arguments else StateUse.CHANGE
             self.state_event(facts.state, use)
-        if facts.draws_from and not has_keyword(arguments, "random_state"):
+        if facts.draws_from and not has_random_state(arguments):
             self.draw(facts.draws_from)
 
     def _library_result(
@@ -96,6 +128,8 @@ class LibraryCalls(FileCalls):
         values = all_values(arguments)
         if dotted.endswith(".train_test_split"):
             return tainted(_split(arguments), [values])
+        if dotted == "copy.deepcopy" and not self.in_function:
+            return deep_copy(values)
         if facts.kind is Kind.IMMUTABLE:
             text = _path_text(dotted, arguments)
             known = text is not None
@@ -104,46 +138,94 @@ class LibraryCalls(FileCalls):
             value = part_of(values) | frozenset({_holding(facts.kind, values)})
         else:
             held = values if facts.result is Result.CONTAINS else NOTHING
+            if facts.kind is Kind.FIGURE:
+                held = frozenset(v for v in values if v.kind in DRAWN)
             made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
             made.dotted = dotted
-            made.constant = "random_state" if has_keyword(arguments, "random_state") else None
+            is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
+            made.constant = "random_state" if is_seeded else None
             value = frozenset({made})
         unseeded = facts.draws_from and not self.is_seeded(facts.draws_from)
         if facts.kind is Kind.RANDOM:
             unseeded = not arguments
-        if facts.is_tainted or (unseeded and not has_keyword(arguments, "random_state")):
+        if facts.is_tainted or (unseeded and not has_random_state(arguments)):
             return tainted(value, [frozenset({_TAINT})])
         return tainted(value, [values])
 
     def _call_builtin(self, name: str, arguments: tuple[Argument, ...]) -> Value:
         values = all_values(arguments)
-        self.change((a for a in values if a.kind in CONSUMED), deep=False)
+        self.consume(values)
         special = self._call_special_builtin(name, arguments)
         if special is not None:
             return special
         if name in CONTAINER_BUILTINS:
-            held = frozenset(o for o in part_of(values) if o is not ATOM)
-            functions = frozenset(v for v in values if v.function)
-            kind = CONTAINER_BUILTINS[name]
-            o = _holding(kind, held | functions, keeps_functions=name != "sorted")
-            return tainted(frozenset({o}), [values])
+            return tainted(frozenset({self._make_container(name, arguments)}), [values])
         if name in SHARING_BUILTINS:
             return values | part_of(values)
-        if name in IMMUTABLE_BUILTINS or name[:1].isupper():
+        if name[:1].isupper():
+            return frozenset({new(Kind.UNKNOWN, values)})
+        if name in IMMUTABLE_BUILTINS:
             text = constant_of(arguments[0].value) if name == "str" and arguments else None
             known = text is not None
             value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
             return tainted(value, [values])
         return self.call_unknown((), arguments)
 
+    def _make_container(self, name: str, arguments: tuple[Argument, ...]) -> Obj:
+        values = all_values(arguments)
+        kind = CONTAINER_BUILTINS[name]
+        if name in ("map", "filter") and arguments:
+            return self._make_mapped(name, arguments)
+        if name in ("zip", "enumerate") and not any(a.is_starred for a in arguments):
+            given = [self.elements(a.value) for a in arguments if a.keyword is None]
+            items = (ATOM_VALUE, *given[:1]) if name == "enumerate" else given
+            made = new(kind, values)
+            made.items = (pair(*items),)
+            return made
+        data = frozenset(o for o in values if not o.function)
+        parts = part_of(data) if name == "dict" else self.elements(data)
+        made = new(kind, (o for o in parts if o is not ATOM))
+        made.has_plain_keys = name == "dict" and all(
+            a.keyword is not None or all(o.has_plain_keys for o in a.value) for a in arguments
+        )
+        if name == "iter":
+            made.hold(values)
+        return made
+
+    def _make_mapped(self, name: str, arguments: tuple[Argument, ...]) -> Obj:
+        """Make an iterator that calls its first argument, later on; what it gives is known now."""
+        others = [self.elements(a.value) for a in arguments[1:]]
+        given = frozenset[Obj]().union(*others)
+        made = new(CONTAINER_BUILTINS[name], all_values(arguments))
+        made.constant = CALLS if _is_bound(arguments) else None
+        results = given
+        if name == "map":
+            bound = tuple(Argument(value=value) for value in others)
+            results = self.call(arguments[0].value, bound, new(Kind.UNKNOWN)) | NOTHING
+        made.items = (results,)
+        made.hold(results)
+        return made
+
+    def _call_mapped(self, arguments: tuple[Argument, ...]) -> None:
+        """Account for a library function that is given to ``map`` and its like with its data."""
+        others = part_of(all_values(arguments[1:])) | all_values(arguments[1:])
+        for o in all_values(arguments[:1]):
+            if o.kind is not Kind.IMPORTED or o.dotted is None:
+                continue
+            owner, _, method = o.dotted.rpartition(".")
+            facts = library_call(o.dotted)
+            if owner == "builtins":
+                continue
+            if facts is None and not is_pure_type_method(owner, method):
+                self.call_unknown(others, ())
+            elif changes_first(owner, method) or (facts is not None and facts.changes):
+                self.change(others, deep=False)
+
     def _call_special_builtin(self, name: str, arguments: tuple[Argument, ...]) -> Value | None:
         """Call a builtin that does more than return something."""
         values = all_values(arguments)
-        if name in ("exec", "eval") and len(arguments) == 1:
-            return self.run_text(arguments[0].value)
         if name in ("exec", "eval") or name in OPAQUE_BUILTINS:
-            self.effects.is_opaque = self.effects.reads_unseen = True
-            return frozenset({new(Kind.UNKNOWN, values)})
+            return self._call_opaque(name, arguments)
         if name in ("setattr", "delattr", "next"):
             for o in values:
                 if o.kind in (Kind.MODULE, Kind.IMPORTED):
@@ -152,19 +234,40 @@ class LibraryCalls(FileCalls):
         if name == "open":
             self.library_files("builtins.open", arguments)
             return frozenset({new(Kind.FILE)})
+        if name in ("super", "type") and len(arguments) <= 1:
+            return _class_of(values) if name == "type" else self.me or ATOM_VALUE
+        if name == "print":
+            self.change(_given(arguments, "file"), deep=False)
         self.effects.shows |= name in ("print", "display")
         self.effects.identity |= values if name == "id" else set()
         if has_keyword(arguments, "display_id"):
             return frozenset({new(Kind.HANDLE)})
         return _sentinel() if name == "object" else _typed_in(name)
 
-    def run_text(self, value: Value) -> Value:
-        """Run code that is given as a text, if the text is known."""
+    def _call_opaque(self, name: str, arguments: tuple[Argument, ...]) -> Value:
+        """Call a builtin that may read and bind any name."""
+        if name in ("vars", "dir") and arguments:
+            parts = part_of(all_values(arguments))
+            return parts if name == "vars" else frozenset({new(Kind.LIST)})
+        if name in ("exec", "eval") and len(arguments) == 1:
+            is_value = name == "eval" and not self.is_bare
+            return self.run_text(arguments[0].value, is_value=is_value)
+        self.effects.is_opaque = self.effects.reads_unseen = True
+        return frozenset({new(Kind.UNKNOWN, all_values(arguments))})
+
+    def run_text(self, value: Value, *, is_value: bool = False) -> Value:
+        """Run code that is given as a text, if the text is known.
+
+        An expression of which the value is asked is taken to do nothing but to read.
+        """
         text = constant_text(value)
         try:
             tree = ast.parse(text) if text is not None and not self.in_function else None
         except SyntaxError:
             tree = None
+        if tree is None and is_value:
+            self.effects.reads_everything = True
+            return frozenset({new(Kind.UNKNOWN)})
         if tree is None:
             self.effects.is_opaque = self.effects.reads_unseen = True
             return frozenset({new(Kind.UNKNOWN)})
@@ -207,6 +310,48 @@ def _holding(kind: Kind, values: Value, *, keeps_functions: bool = False) -> Obj
     made = new(kind, values - functions)
     made.hold(functions, is_certain=False)
     return made
+
+
+def _changed_arguments(facts: CallFacts, arguments: tuple[Argument, ...]) -> Iterator[Argument]:
+    """Yield the arguments that a call changes: by their places, and by the names they may have."""
+    for index, argument in enumerate(arguments):
+        if argument.keyword is None:
+            is_changed = index in facts.changes or (argument.is_starred and bool(facts.changes))
+        else:
+            is_changed = bool(facts.changes) and argument.keyword in CHANGED_KEYWORDS
+        if is_changed:
+            yield argument
+
+
+def copying(
+    facts: CallFacts | None, dotted: str, arguments: tuple[Argument, ...]
+) -> CallFacts | None:
+    """Return the facts of a call of numpy that may be told to copy, or not to."""
+    if facts is None or not dotted.startswith("numpy."):
+        return facts
+    if any(a.keyword == "copy" and a.value != TRUE for a in arguments):
+        return replace(facts, result=Result.SHARES)
+    if dotted == "numpy.nan_to_num" and not any(a.keyword is None for a in arguments[1:]):
+        return replace(facts, changes=(), result=Result.FRESH)
+    return facts
+
+
+def _given(arguments: tuple[Argument, ...], keyword: str) -> Value:
+    """Return what is given for ``keyword``."""
+    return all_values(tuple(a for a in arguments if a.keyword == keyword))
+
+
+def _is_bound(arguments: tuple[Argument, ...]) -> bool:
+    """Tell whether the first argument may be a method of an object, as ``rows.append`` is."""
+    return bool(arguments) and any(o.is_part for o in arguments[0].value)
+
+
+def _class_of(values: Value) -> Value:
+    """Return the class of each object, as a part of it where it is not known."""
+    found: set[Obj] = set()
+    for o in values:
+        found |= class_of(o)
+    return frozenset(found) or ATOM_VALUE
 
 
 def _is_constructor(dotted: str) -> bool:

@@ -3,11 +3,26 @@
 from collections.abc import Iterable
 
 from kernelpipe.analysis.expressions import tainted
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
-from kernelpipe.analysis.summaries import Argument, DeferredCall, FunctionSummary
+from kernelpipe.analysis.heap import (
+    ATOM_VALUE,
+    CLASS_OF,
+    NOTHING,
+    Kind,
+    Obj,
+    Value,
+    class_of,
+    new,
+    part_of,
+    reach,
+)
+from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
 
 _MAX_DEPTH = 40
+_OF_OBJECT = frozenset(
+    "__init__ __new__ __init_subclass__ __repr__ __str__ __hash__ __eq__".split()
+)
+"""Methods that every class has and that change nothing there."""
 
 
 class OwnCalls(UnknownCalls):
@@ -45,7 +60,9 @@ class OwnCalls(UnknownCalls):
 
     def construct(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
         """Make an instance of a class of the notebook."""
-        instance = new(Kind.INSTANCE, [o, *(a for a in all_values(arguments))])
+        instance = new(Kind.INSTANCE, all_values(arguments))
+        instance.keep((o,))
+        instance.hold(class_data(o))
         instance.klass = o.klass
         instance.has_identity = find_method(instance, "__eq__") is None
         for name in ("__new__", "__init__", "__post_init__"):
@@ -53,6 +70,7 @@ class OwnCalls(UnknownCalls):
             if method is not None:
                 given = arguments if name != "__post_init__" else ()
                 self.call_own_method(instance, method, given)
+        self.use(frozenset({instance}))
         return tainted(frozenset({instance}), [a.value for a in arguments])
 
     def instantiate(
@@ -70,7 +88,9 @@ class OwnCalls(UnknownCalls):
         """
         key = (function, is_called)
         if key in self.active or len(self.active) > _MAX_DEPTH:
-            return frozenset[Obj]().union(*bindings.values()) if bindings else NOTHING
+            given = frozenset[Obj]().union(*bindings.values())
+            self.recursions.setdefault(function, set()).update(given)
+            return given
         self.budget -= 1
         if self.budget < 0:
             return self.call_unknown((o, *frozenset[Obj]().union(*bindings.values())), ())
@@ -78,14 +98,19 @@ class OwnCalls(UnknownCalls):
         self.uncertain += 1
         mapping: dict[Obj, Value] = {**(o.closure or {}), **bindings}
         translate = _Translation(self, mapping, function.serials)
-        self._apply(function, translate)
+        if function.is_cached:
+            self._apply_cached(function, translate)
+        else:
+            self._apply(function, translate)
+        self._change_deeper(function, bindings)
         result: set[Obj] = set()
         for each in function.result:
             result |= translate.of(each)
         self.uncertain -= 1
         self.active.pop()
         if function.is_generator:
-            return frozenset({new(Kind.GENERATOR, result)})
+            dotted = "contextlib.suppress" if function.swallows else None
+            return frozenset({new(Kind.GENERATOR, result, dotted=dotted)})
         return frozenset(result) or ATOM_VALUE
 
     def _apply(self, function: FunctionSummary, translate: "_Translation") -> None:
@@ -100,8 +125,8 @@ class OwnCalls(UnknownCalls):
             self._copy_holdings(symbol, translate)
         for name in effects.reads:
             self._copy_holdings(self.world.symbol(name), translate)
-        for each in effects.identity:
-            self.effects.identity |= translate.of(each)
+        self.effects.identity |= translate.of_all(effects.identity)
+        self.look_up(translate.of_all(effects.lookups))
         for name, value in sorted(effects.binds.items()):
             self._bind_global(name, translate.of_all(value))
         for name in effects.deletes:
@@ -115,8 +140,24 @@ class OwnCalls(UnknownCalls):
         self.effects.reads_unseen |= effects.reads_unseen
         self.effects.shows |= effects.shows
         self.effects.cached_calls |= effects.cached_calls
-        if function.is_cached and _is_seen(function):
-            self.effects.cached_calls.add(function.name)
+
+    def _change_deeper(self, function: FunctionSummary, bindings: dict[Obj, Value]) -> None:
+        """Let what a recursive function does to what it is given happen at each depth."""
+        deeper = self.recursions.pop(function, None)
+        given = frozenset[Obj]().union(*bindings.values())
+        if deeper and not self.effects.changed.keys().isdisjoint(reach(given)):
+            self.change(deeper, deep=True)
+
+    def _apply_cached(self, function: FunctionSummary, translate: "_Translation") -> None:
+        """Apply the effects of a cached function, and note it if anybody can see whether it ran."""
+        outer, self.effects = self.effects, Effects()
+        first = new(Kind.UNKNOWN).serial
+        self._apply(function, translate)
+        inner, self.effects = self.effects, outer
+        outer.add(inner)
+        is_outermost = len({key for key in self.active if key[0] is function}) == 1
+        if is_outermost and _is_seen(inner, first):
+            outer.cached_calls.add(function.name)
 
     def _replay_call(self, call: DeferredCall, translate: "_Translation") -> None:
         arguments = tuple(
@@ -151,14 +192,43 @@ class OwnCalls(UnknownCalls):
     def call_own_method(self, o: Obj, method: Value, arguments: tuple[Argument, ...]) -> Value:
         """Call a method that the notebook defines, with ``o`` as its first argument."""
         values: set[Obj] = set()
-        me = () if o.kind is Kind.CLASS else (Argument(value=frozenset({o})),)
         for each in method:
-            if each.function is None:
-                values |= self.call_unknown((o,), arguments)
-            else:
+            if each.function is not None:
+                me = _first_argument(o, each.function)
                 bindings = self.match(each.function, (*me, *arguments))
                 values |= self.instantiate(each, each.function, bindings)
+            elif each.kind is Kind.INSTANCE:
+                values |= self._call_descriptor(o, each, arguments)
+            else:
+                values |= self.call_unknown((o,), arguments)
         return frozenset(values)
+
+    def _call_descriptor(self, o: Obj, each: Obj, arguments: tuple[Argument, ...]) -> Value:
+        """Read or store an attribute that an object of the class stands for."""
+        values: set[Obj] = {each}
+        me = Argument(value=frozenset({o}))
+        for name in ("__get__", "__set__", "__call__"):
+            own = find_method(each, name)
+            if own is not None:
+                values |= self.call_own_method(each, own, (me, *arguments))
+        return frozenset(values)
+
+    def method_of(self, o: Obj, name: str) -> Value | None:
+        """Return method ``name`` of an instance's class, None if the notebook defines none."""
+        return find_method(o, name) if o.kind is Kind.INSTANCE else None
+
+    def call_super(self, name: str, arguments: tuple[Argument, ...]) -> Value:
+        """Call method ``name`` of the classes above the one whose method this is."""
+        values: set[Obj] = set()
+        is_known = False
+        for base in frozenset[Obj]().union(*self.bases):
+            method = find_method(base, name) if base.kind is Kind.CLASS else None
+            for me in self.me if method is not None else ():
+                is_known = True
+                values |= self.call_own_method(me, method or NOTHING, arguments)
+        if not is_known and name not in _OF_OBJECT:
+            values |= self.call_unknown(self.me, arguments)
+        return frozenset(values) | (self.me if name == "__new__" else NOTHING)
 
 
 class _Translation:
@@ -185,7 +255,11 @@ class _Translation:
             return self._of_symbol(o, o.symbol)
         if o.is_part:
             self.mapping[o] = NOTHING
-            self.mapping[o] = part_of(self.of_all(o.wholes))
+            wholes = self.of_all(o.wholes)
+            if o.constant is CLASS_OF:
+                self.mapping[o] = frozenset[Obj]().union(*map(class_of, wholes))
+            else:
+                self.mapping[o] = part_of(wholes)
             return self.mapping[o]
         return self._clone(o) if o.serial in self._own else frozenset({o})
 
@@ -202,6 +276,7 @@ class _Translation:
         clone = new(o.kind, dotted=o.dotted, constant=o.constant)
         clone.function, clone.klass, clone.is_tainted = o.function, o.klass, o.is_tainted
         clone.closure = self.mapping if o.function is not None else None
+        clone.is_open, clone.has_plain_keys = o.is_open, o.has_plain_keys
         self.mapping[o] = frozenset({clone})
         clone.hold(self.of_all(o.contains - o.guessed))
         clone.hold(self.of_all(o.guessed), is_certain=False)
@@ -211,24 +286,45 @@ class _Translation:
         return self.mapping[o]
 
 
-def _is_seen(function: FunctionSummary) -> bool:
-    """Tell whether anybody can see that a function was called, by more than its result."""
-    effects = function.effects
+def _first_argument(o: Obj, function: FunctionSummary) -> tuple[Argument, ...]:
+    """Return what a method is given before its arguments: its object, its class or nothing."""
+    if function.binding == "builtins.staticmethod":
+        return ()
+    if function.binding == "builtins.classmethod":
+        return (Argument(value=frozenset({o}) if o.kind is Kind.CLASS else class_of(o)),)
+    return () if o.kind is Kind.CLASS else (Argument(value=frozenset({o})),)
+
+
+def _is_seen(effects: Effects, first: int) -> bool:
+    """Tell whether anybody can see that a function was called, by more than its result.
+
+    Args:
+        effects: Of the call.
+        first: Serial number that what the call makes is above.
+    """
     return bool(
         effects.shows
         or effects.binds
         or effects.states
         or effects.files
         or effects.is_opaque
-        or any(o.symbol and o.symbol[0] == "global" for o in effects.changed)
-        or any(not _is_recursive(call, function) for call in effects.calls)
+        or any(o.serial < first for o in effects.changed)
+        or effects.calls
     )
 
 
-def _is_recursive(call: DeferredCall, function: FunctionSummary) -> bool:
-    """Tell whether a function calls itself: that does no more than its other code."""
-    itself = ("global", function.name)
-    return call.method is None and all(o.symbol == itself for o in call.callee)
+def class_data(o: Obj) -> Value:
+    """Return what the attributes of a class and of its bases hold, less their functions."""
+    if o.klass is None:
+        return NOTHING
+    found = {
+        held
+        for value in o.klass.methods.values()
+        for held in value
+        if held.kind not in (Kind.FUNCTION, Kind.CLASS)
+    }
+    inherited = (class_data(each) for base in o.klass.bases for each in base)
+    return frozenset(found).union(*inherited)
 
 
 def all_methods(o: Obj) -> set[str]:

@@ -5,10 +5,16 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from kernelpipe.analysis.core import Core, Flow, ScopeKind
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Value, new, part_of
+from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
 from kernelpipe.analysis.names import imported_as
+from kernelpipe.analysis.operators import OPERATORS
+from kernelpipe.analysis.own_calls import find_method
 from kernelpipe.analysis.stars import star_names
 from kernelpipe.analysis.summaries import FileUse
+
+_SWALLOWING = frozenset(
+    "contextlib.suppress contextlib.ExitStack pytest.raises pytest.warns".split()
+)
 
 
 class Statements(Core):
@@ -58,7 +64,6 @@ class Statements(Core):
                 self._flow.bound[name] = self._flow.bound.get(name, NOTHING) | self.world.names.get(
                     name, NOTHING
                 )
-                self._note_read(name, None)
 
     def execute_maybe(self, body: Iterable[ast.stmt]) -> None:
         """Run statements of which any may be the last one to run."""
@@ -67,7 +72,10 @@ class Statements(Core):
 
     # -- simple statements -----------------------------------------------------------------------
     def _Expr(self, node: ast.Expr) -> None:
+        name = node.value.func if isinstance(node.value, ast.Call) else None
+        self.is_bare = isinstance(name, ast.Name) and name.id == "eval"
         self.evaluate(node.value)
+        self.is_bare = False
 
     def _Assign(self, node: ast.Assign) -> None:
         value = self.evaluate(node.value)
@@ -84,13 +92,16 @@ class Statements(Core):
         load = ast.copy_location(_as_load(node.target), node.target)
         old = self.evaluate(load)
         value = self.evaluate(node.value)
+        if old and all(self.changes_state(o.dotted) for o in old):
+            return
         self.change(old, deep=False)
+        own = self.operate(f"__i{OPERATORS[type(node.op)]}__", old, value)
         for o in old:
             if o.kind is not Kind.IMMUTABLE:
                 o.items = None
                 o.hold(part_of(value))
         kept = frozenset(o for o in old if o.kind is not Kind.IMMUTABLE)
-        self.assign(node.target, kept | self.combine(old, value, node.op))
+        self.assign(node.target, kept | own | self.combine(old, value, node.op))
 
     def _Delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -205,12 +216,17 @@ class Statements(Core):
         self._loop(node.body, node.orelse, lambda: self.evaluate(node.test))
 
     def _With(self, node: ast.With | ast.AsyncWith) -> None:
+        swallows = False
         for item in node.items:
             value = self.evaluate(item.context_expr)
             held = value | part_of(frozenset(o for o in value if o.kind is not Kind.FILE))
+            swallows = swallows or any(map(_swallows, value))
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, held)
-        self.execute(node.body)
+        if swallows:
+            self.execute_maybe(node.body)
+        else:
+            self.execute(node.body)
 
     def _AsyncWith(self, node: ast.AsyncWith) -> None:
         self._With(node)
@@ -276,6 +292,14 @@ class Statements(Core):
                 self.evaluate(node.value)
             elif isinstance(node, ast.MatchClass):
                 self.evaluate(node.cls)
+
+
+def _swallows(o: Obj) -> bool:
+    """Tell whether leaving the context ``o`` may swallow an exception."""
+    if o.dotted in _SWALLOWING:
+        return True
+    ends = find_method(o, "__exit__") or NOTHING
+    return any(each.function is not None and each.function.swallows for each in (o, *ends))
 
 
 def _as_load(node: ast.expr) -> ast.expr:

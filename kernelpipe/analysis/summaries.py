@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kernelpipe.analysis.heap import Obj, Value
+from kernelpipe.analysis.heap import NOTHING, Obj, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,8 @@ class Effects:
     deletes: set[str] = field(default_factory=set)
     changed: dict[Obj, bool] = field(default_factory=dict)
     identity: set[Obj] = field(default_factory=set)
+    lookups: set[Obj] = field(default_factory=set)
+    """Symbols and parts that are subscripted: some dicts grow by that."""
     states: list[StateEvent] = field(default_factory=list)
     files: set[FileUse] = field(default_factory=set)
     calls: list[DeferredCall] = field(default_factory=list)
@@ -107,6 +109,26 @@ class Effects:
     """May read globals by names that only exist as texts."""
     is_opaque: bool = False
     """May read, bind and change any global (exec, globals(), an unknown magic)."""
+
+    def add(self, other: "Effects") -> None:
+        """Make these the effects of this code and then of that of ``other``."""
+        self.reads |= other.reads
+        self.deletes |= other.deletes
+        self.identity |= other.identity
+        self.lookups |= other.lookups
+        self.files |= other.files
+        self.cached_calls |= other.cached_calls
+        for name, value in other.binds.items():
+            self.binds[name] = self.binds.get(name, NOTHING) | value
+        for o, is_deep in other.changed.items():
+            self.changed[o] = self.changed.get(o, False) or is_deep
+        self.states += other.states
+        self.calls += other.calls
+        self.foreign_stores += other.foreign_stores
+        self.shows |= other.shows
+        self.reads_everything |= other.reads_everything
+        self.reads_unseen |= other.reads_unseen
+        self.is_opaque |= other.is_opaque
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -125,6 +147,12 @@ class FunctionSummary:
     is_generator: bool = False
     is_cached: bool = False
     """Decorated with ``functools.cache`` or ``lru_cache``."""
+    binding: str | None = None
+    """``builtins.staticmethod`` or ``builtins.classmethod`` where it is one."""
+    fills: bool = False
+    """A cached property: reading it changes its object."""
+    swallows: bool = False
+    """Leaving the context that it makes or ends may swallow an exception."""
     serials: range = range(0)
     """Serial numbers of the objects that stand for what the body makes."""
 

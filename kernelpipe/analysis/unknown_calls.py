@@ -4,11 +4,17 @@ from collections.abc import Iterable
 
 from kernelpipe.analysis.core import Core
 from kernelpipe.analysis.expressions import tainted
-from kernelpipe.analysis.heap import ATOMS, Kind, Obj, Value, new
+from kernelpipe.analysis.heap import ATOMS, NONE, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.summaries import Argument
 
-CONSUMED = frozenset({Kind.RANDOM, Kind.ITERATOR, Kind.GENERATOR, Kind.FILE, Kind.HANDLE})
+CONSUMED = frozenset(
+    {Kind.RANDOM, Kind.ITERATOR, Kind.GENERATOR, Kind.FILE, Kind.BUFFER, Kind.HANDLE}
+)
 """Kinds that a call uses up or moves on, whatever else it does."""
+
+
+CALLS = object()
+"""The constant of an iterator that calls a method it holds, as ``map(rows.append, more)`` does."""
 
 
 class UnknownCalls(Core):
@@ -25,6 +31,15 @@ class UnknownCalls(Core):
         o.hold(keepers, is_certain=False)
         return tainted(frozenset({o}), [values])
 
+    def consume(self, values: Iterable[Obj]) -> None:
+        """Use up the iterators, streams and generators among ``values``, and those inside them."""
+        for o in values:
+            if o.kind in CONSUMED:
+                inside = reach((o,))
+                self.change((h for h in inside if h.kind in CONSUMED), deep=False)
+                if o.constant is CALLS:
+                    self.change(inside, deep=True)
+
     def change_out(self, arguments: tuple[Argument, ...]) -> None:
         """Account for ``out=``: the result is written into it."""
         for argument in arguments:
@@ -35,6 +50,11 @@ class UnknownCalls(Core):
 def all_values(arguments: tuple[Argument, ...]) -> Value:
     """Return everything that is passed."""
     return frozenset[Obj]().union(*(a.value for a in arguments))
+
+
+def has_random_state(arguments: tuple[Argument, ...]) -> bool:
+    """Tell whether a random generator of its own, or a seed, is among the arguments."""
+    return any(a.keyword == "random_state" and a.value != NONE for a in arguments)
 
 
 def has_keyword(arguments: tuple[Argument, ...], keyword: str) -> bool:
