@@ -51,8 +51,13 @@ def _copies_on_write() -> bool:
 def root_of(array: Any) -> Any:
     """Return the exact ndarray at the end of an array's chain of bases."""
     kind = type(array)
-    while type(array.base) is kind:
-        array = array.base
+    while array.base is not None:
+        base = array.base
+        if type(base) is not kind:  # ``as_strided`` puts something of its own in between
+            base = getattr(base, "base", None)
+        if type(base) is not kind:
+            break
+        array = base
     return array
 
 

@@ -184,7 +184,7 @@ for x, y in zip(a, b):
 # %% step:c
 print(a); print(b)
 """,
-        "a->b: a, b; b->c: a, b",
+        "a->b: a, b; a->c: b; b->c: a",
         id="zip",
     ),
     pytest.param(
