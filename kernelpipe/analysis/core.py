@@ -162,7 +162,7 @@ class Core:
         self.global_reads: dict[str, GlobalRead] = {}
         self.uncertain = 0
         self.used: set[Obj] = set()
-        self.active: list[tuple[FunctionSummary, bool]] = []
+        self.active: list[object] = []
         self.recursions: dict[FunctionSummary, set[Obj]] = {}
         """Functions that are being applied -> what they give themselves."""
         self.binds_unknown = False

@@ -155,7 +155,7 @@ class OwnCalls(UnknownCalls):
         self._apply(function, translate)
         inner, self.effects = self.effects, outer
         outer.add(inner)
-        is_outermost = len({key for key in self.active if key[0] is function}) == 1
+        is_outermost = len({(function, True), (function, False)} & set(self.active)) == 1
         if is_outermost and _is_seen(inner, first):
             outer.cached_calls.add(function.name)
 

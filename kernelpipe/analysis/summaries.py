@@ -123,6 +123,7 @@ class Effects:
         for o, is_deep in other.changed.items():
             self.changed[o] = self.changed.get(o, False) or is_deep
         self.states += other.states
+        self.session += other.session
         self.calls += other.calls
         self.foreign_stores += other.foreign_stores
         self.shows |= other.shows
