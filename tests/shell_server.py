@@ -180,34 +180,38 @@ def run_cells(cells: list[JSON], directory: str) -> list[list[JSON]]:
 
 
 def run_traced(cells: list[JSON], directory: str) -> list[JSON]:
-    """Run ``cells`` in a new shell in ``directory``; return what ``tracer.engine`` saw of each."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    from tracer.engine import trace_cells
+    """Run ``cells`` in a new shell in ``directory``; return what ``tracer`` saw of each.
 
-    sys.path.pop(0)
-    os.chdir(directory)
-    sys.path.insert(0, "")
-    recorder = Recorder()
-    sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
-    return trace_cells(cells, lambda names: make_shell(recorder, names))
+    That is its trace, and its outputs under ``outputs``; figures are not drawn.
+    """
+    engine, recorder, make = _tracer(directory)
+    traces = engine.trace_cells(cells, make)
+    return [trace | {"outputs": _taken(recorder)} for trace in traces]
 
 
 def run_hiding(cells: list[JSON], directory: str) -> list[list[JSON]]:
-    """Run ``cells`` as ``run_cells`` does, but hide what ``metadata.reads`` of a cell lacks."""
+    """Run ``cells`` as ``run_traced`` does, but hide what ``metadata.reads`` of a cell lacks."""
+    engine, recorder, make = _tracer(directory)
+    reads = [cell["metadata"]["reads"] for cell in cells]
+    return [_taken(recorder) for _ in engine.hide_unread(cells, reads, make)]
+
+
+def _tracer(directory: str) -> tuple[Any, Recorder, Any]:
     sys.path.insert(0, str(Path(__file__).parent))
-    from tracer.engine import hide_unread
+    from tracer import engine
 
     sys.path.pop(0)
     os.chdir(directory)
     sys.path.insert(0, "")
     recorder = Recorder()
     sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
-    results = []
-    reads = [cell["metadata"]["reads"] for cell in cells]
-    for _ in hide_unread(cells, reads, lambda names: make_shell(recorder, names)):
-        results.append(recorder.outputs)
-        recorder.outputs = []
-    return results
+    engine.draw_nothing()
+    return engine, recorder, lambda names: make_shell(recorder, names)
+
+
+def _taken(recorder: Recorder) -> list[JSON]:
+    taken, recorder.outputs = recorder.outputs, []
+    return taken
 
 
 def run_in_runtime(cells: list[JSON], directory: str) -> list[list[JSON]]:

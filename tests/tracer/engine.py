@@ -15,8 +15,8 @@ from tracer.names import Names
 JSON = dict[str, Any]
 
 
-def trace_cells(cells: Sequence[JSON], make_shell: Callable[[Names], Any]) -> list[JSON]:
-    """Return, for each cell that ran, its trace and the ``error`` that ended it (or None).
+def trace_cells(cells: Sequence[JSON], make_shell: Callable[[Names], Any]) -> Iterator[JSON]:
+    """Run ``cells``; yield the trace of each as JSON when it has run.
 
     Args:
         cells: Code cells as in a notebook's JSON; one tagged ``raises-exception`` may fail without
@@ -29,17 +29,13 @@ def trace_cells(cells: Sequence[JSON], make_shell: Callable[[Names], Any]) -> li
     _record_runs(shell, names)
     _record_expansion(shell, names)
     _record_queries(names)
-    found = []
     with _builtins(names):
         for index, cell in enumerate(cells):
             names.begin(index)
             result = shell.run_cell(cell["source"], store_history=True)
-            error = result.error_in_exec or result.error_before_exec
-            trace = names.end(fingerprint).as_json()
-            found.append(trace | {"error": None if error is None else repr(error)})
-            if error is not None and "raises-exception" not in cell["metadata"].get("tags", ()):
-                break
-    return found
+            yield names.end(fingerprint).as_json()
+            if not result.success and "raises-exception" not in cell["metadata"].get("tags", ()):
+                return
 
 
 def hide_unread(
@@ -68,6 +64,13 @@ def hide_unread(
             names.setdefault(name, value)
         if not result.success and "raises-exception" not in cell["metadata"].get("tags", ()):
             return
+
+
+def draw_nothing() -> None:
+    """Let figures be shown as text: drawing them takes most of a notebook's time."""
+    from IPython.core import pylabtools
+
+    pylabtools.print_figure = lambda *_, **__: None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Only what code can see counts: caches and the layout of a frame's blocks do not.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import hashlib
@@ -17,7 +17,7 @@ from typing import Any
 
 _ATOMS = (
     type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range,
-    slice, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal,
+    slice, dt.date, dt.time, dt.timedelta, dt.tzinfo, decimal.Decimal,
     fractions.Fraction, pathlib.PurePath, re.Pattern, property,
 )  # fmt: skip
 _CODE = (types.BuiltinFunctionType, types.ModuleType, types.MethodDescriptorType, types.CodeType)
@@ -59,6 +59,9 @@ class _Writer:
             return
         if isinstance(value, _CODE):
             self._text(kind.__name__, getattr(value, "__name__", ""))
+            owner = getattr(value, "__self__", None)
+            if owner is not None and not isinstance(owner, types.ModuleType | type):
+                self.add(owner)
             return
         if id(value) in self._numbers:
             self._text("again", self._numbers[id(value)])
@@ -211,6 +214,12 @@ class _Writer:
     def _scalar(self, value: Any) -> None:
         self._text(repr(value))
 
+    def _database(self, value: Any) -> None:
+        try:
+            self._text(value.total_changes)
+        except Exception as error:  # noqa: BLE001 - it is closed
+            self._text(type(error).__name__)
+
     def _drawing(self, value: Any) -> None:
         for artist in value.findobj():
             kind, text = type(artist).__name__, getattr(artist, "_text", "")
@@ -234,6 +243,7 @@ _HANDLERS: dict[tuple[str, str], _Handler] = {
     ("pandas", "BaseGroupBy"): _Writer._of_frame,
     ("pandas", "BaseWindow"): _Writer._of_frame,
     ("matplotlib", "Artist"): _Writer._drawing,
+    ("sqlite3", "Connection"): _Writer._database,
 }
 """(Top module, class) -> how values of the class and of those that inherit from it are written."""
 

@@ -1,19 +1,19 @@
 """Compares what cells read when they run with what the analysis says without running them."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import kit
 from pipeline_in_process import ShellServer
+from tracer.names import is_own
 
 from kernelpipe.analysis.history import Event, History, walk
-from kernelpipe.analysis.pipeline import build_pipeline, parse_cells
-from kernelpipe.analysis.placement import PlacedCell, place_cells
+from kernelpipe.analysis.pipeline import parse_cells
+from kernelpipe.analysis.placement import place_cells
 from kernelpipe.model.names import StepName
-from kernelpipe.model.notebook import CellRole, Notebook
+from kernelpipe.model.notebook import Notebook
 from kernelpipe.model.pipeline import EdgeKind, Pipeline
 from kernelpipe.notebook import parse_notebook
 
@@ -22,7 +22,7 @@ JSON = dict[str, Any]
 
 @dataclass(frozen=True, order=True, kw_only=True)
 class CrossRead:
-    """A cell reads what an earlier one made; ``maker`` bound or changed it last, ``binder`` bound."""
+    """A cell reads a name; ``maker`` bound it or changed its value last, ``binder`` bound it."""
 
     cell: int
     name: str
@@ -34,12 +34,12 @@ class CrossRead:
 class GroundTruth:
     """All reads across cells and all in-place changes (cell, name); cells are notebook indexes.
 
-    ``ran`` are the cells that ran.
+    ``outputs`` is cell -> its outputs, for each cell that ran.
     """
 
     reads: tuple[CrossRead, ...]
     changes: frozenset[tuple[int, str]]
-    ran: frozenset[int] = frozenset()
+    outputs: dict[int, list[JSON]]
 
 
 def traced(content: JSON, server: ShellServer, directory: Path) -> GroundTruth:
@@ -47,15 +47,16 @@ def traced(content: JSON, server: ShellServer, directory: Path) -> GroundTruth:
     cells = _running_cells(content)
     found = server.run_cells([cell for _, cell in cells], directory, engine="traced")
     places = [index for index, _ in cells]
-    reads, changes = [], set()
-    for index, trace in zip(places, found, strict=False):
-        reads += [
+    traces: dict[int, Any] = dict(zip(places, found, strict=False))
+    return GroundTruth(
+        reads=tuple(
             CrossRead(cell=index, name=name, maker=places[maker], binder=places[binder])
-            for name, maker, binder in trace["reads"]  # type: ignore[call-overload]
-        ]
-        changes |= {(index, name) for name in trace["changed"]}  # type: ignore[call-overload]
-    ran = frozenset(places[: len(found)])
-    return GroundTruth(reads=tuple(reads), changes=frozenset(changes), ran=ran)
+            for index, trace in traces.items()
+            for name, maker, binder in trace["reads"]
+        ),
+        changes=frozenset((i, name) for i, trace in traces.items() for name in trace["changed"]),
+        outputs={index: trace["outputs"] for index, trace in traces.items()},
+    )
 
 
 def run_hiding(
@@ -64,7 +65,7 @@ def run_hiding(
     """Run the notebook with all that ``truth`` does not hold hidden from each cell.
 
     Returns:
-        Cell index -> outputs; they are the plain run's if no read is missing in ``truth``.
+        Cell index -> outputs; they are those of ``truth`` if no read is missing there.
     """
     cells = _running_cells(content)
     asked = []
@@ -108,7 +109,7 @@ def static_reads(content: JSON) -> StaticReads:
             (version.placed.cell.index, name)
             for name, versions in history.versions.items()
             for version in versions
-            if version.event is Event.CHANGE and not name.startswith("@")
+            if version.event is Event.CHANGE and is_own(name)
         ),
         lost=frozenset(p.cell.index for p in placement.cells) - frozenset(program.trees),
     )
@@ -131,7 +132,7 @@ def _cross_reads(history: History) -> Iterator[CrossRead]:
     for read in history.reads:
         cell = read.placed.cell.index
         versions = history.versions.get(read.name, [])[: read.version + 1]
-        if not versions or read.name.startswith("@"):
+        if not versions or not is_own(read.name):
             continue
         if versions[-1].event is Event.DELETE:
             continue
@@ -166,11 +167,12 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"{self.reads} reads across cells: recall {self.recall:.4f}, "
-            f"precision {self.precision:.4f}, right version {self.versions:.4f}; "
-            f"{self.changes} in-place changes: recall {_ratio(self.changes_found, self.changes):.3f}"
-            f", precision {_ratio(self.changes_found, self.changes_predicted):.3f}; artifacts passed "
-            f"{self.passed}, needed {self.needed}, ratio {self.artifacts:.3f}; cells lost {self.lost}"
+            f"{self.reads} reads across cells: recall {self.recall:.4f}, precision "
+            f"{self.precision:.4f}, right version {self.versions:.4f}; {self.changes} in-place "
+            f"changes: recall {_ratio(self.changes_found, self.changes):.3f}, precision "
+            f"{_ratio(self.changes_found, self.changes_predicted):.3f}; artifacts passed "
+            f"{self.passed}, needed {self.needed}, ratio {self.artifacts:.3f}; "
+            f"cells lost {self.lost}"
         )
 
     @property
@@ -196,13 +198,13 @@ class Agreement:
     def add_cells(self, name: str, truth: GroundTruth, static: StaticReads) -> None:
         """Count the reads of one notebook."""
         true = {(read.cell, read.name): read for read in truth.reads}
-        said = {(r.cell, r.name): r for r in static.reads if r.cell in truth.ran}
+        said = {(r.cell, r.name): r for r in static.reads if r.cell in truth.outputs}
         both = true.keys() & said.keys()
         self.reads += len(true)
         self.predicted += len(said)
         self.found += len(both)
         self.right += sum(true[key].maker == said[key].maker for key in both)
-        changes = {(cell, changed) for cell, changed in static.changes if cell in truth.ran}
+        changes = {(cell, changed) for cell, changed in static.changes if cell in truth.outputs}
         self.changes += len(truth.changes)
         self.changes_predicted += len(changes)
         self.changes_found += len(changes & truth.changes)
@@ -217,7 +219,7 @@ class Agreement:
 
     def add_steps(self, truth: GroundTruth, pipeline: Pipeline) -> None:
         """Count what the steps of one notebook's pipeline take from each other."""
-        self.passed += sum(len(e.names) for e in pipeline.edges if e.kind is EdgeKind.DATA)
+        self.passed += len(taken_by_steps(pipeline))
         self.needed += len(needed_by_steps(truth, pipeline))
 
 
@@ -230,6 +232,17 @@ def needed_by_steps(truth: GroundTruth, pipeline: Pipeline) -> set[tuple[StepNam
         if read.cell in step_of
         and read.maker in step_of
         and step_of[read.cell] != step_of[read.maker]
+    }
+
+
+def taken_by_steps(pipeline: Pipeline) -> set[tuple[StepName, str]]:
+    """Return (step, name) for each value that a step takes from another; no hidden state."""
+    return {
+        (edge.consumer, name)
+        for edge in pipeline.edges
+        if edge.kind is EdgeKind.DATA
+        for name in edge.names
+        if is_own(name)
     }
 
 

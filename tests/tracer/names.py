@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 _SHELLS = re.compile(r"__\w*|_(?:i{0,3}|_|i?\d+|[iod]h)|In|Out|exit|quit|open|get_ipython")
 _MISSING = object()
@@ -14,9 +14,9 @@ _MISSING = object()
 class CellTrace:
     """What one cell did: name read -> (maker, last binder), which are indexes of traced cells.
 
-    Only reads of what an earlier cell bound are there, a deletion among them; the maker is the cell that bound the name or
-    changed its value in place last before this cell began. A name that the cell binds is not among
-    ``changed``.
+    Only reads of what an earlier cell bound are there, a deletion among them; the maker is the cell
+    that bound the name or changed its value in place last before this cell began. A name that the
+    cell binds is not among ``changed``.
     """
 
     reads: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Names(dict[str, Any]):
     def note_read(self, name: object) -> None:
         """Record that the running code has read ``name``, if it is one of the notebook's."""
         value = dict.get(self, name, _MISSING)
-        if not self.is_recording or value is _MISSING or not _is_own(name):
+        if not self.is_recording or value is _MISSING or not is_own(name):
             return
         assert isinstance(name, str)
         if self._known.get(name, _MISSING) is not value:
@@ -94,7 +94,7 @@ class Names(dict[str, Any]):
             self.trace.reads.setdefault(name, (self._maker[name], self._binder[name]))
 
     def _note_bind(self, name: str, value: object) -> None:
-        if self.is_recording and _is_own(name):
+        if self.is_recording and is_own(name):
             self._known[name] = value
             self._binder[name] = self._maker[name] = self._cell
             self.trace.bound.add(name)
@@ -153,7 +153,7 @@ class Names(dict[str, Any]):
             if is_notebook or dict.get(self, name, _MISSING) is not value:
                 self[name] = value
 
-    def __ior__(self, other: Any) -> "Names":  # type: ignore[override,misc]  # as dict does
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # as dict does
         self.update(other)
         return self
 
@@ -167,6 +167,6 @@ class Names(dict[str, Any]):
             self.note_read(name)
 
 
-def _is_own(name: object) -> bool:
-    """Tell whether ``name`` is the notebook's, not one that the shell keeps for itself."""
-    return isinstance(name, str) and _SHELLS.fullmatch(name) is None
+def is_own(name: object) -> bool:
+    """Tell whether ``name`` is the notebook's, not the shell's own or one of hidden state."""
+    return isinstance(name, str) and name.isidentifier() and _SHELLS.fullmatch(name) is None

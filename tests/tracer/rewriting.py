@@ -1,8 +1,8 @@
 """Rewrites cells where CPython goes past the namespace: ``global``, class bodies and ``eval``.
 
-The code means the same afterwards. A store to a declared global becomes ``NAMES["x"] = ...``; a name
-in a class body becomes ``x if NOTE("x", locals()) else x``; the text that ``eval`` and ``exec`` get
-in a function goes through ``CODE(text, locals())``.
+The code means the same afterwards. A store to a declared global becomes ``NAMES["x"] = ...``; a
+name in a class body becomes ``x if NOTE("x", locals()) else x``; the text that ``eval`` and
+``exec`` get in a function goes through ``CODE(text, locals())``.
 """
 
 import ast
@@ -29,13 +29,13 @@ class Rewriter(ast.NodeTransformer):
     def __init__(self) -> None:
         self._scopes: list[_Scope] = []
 
-    def visit_Module(self, node: ast.Module) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_Module(self, node: ast.Module) -> ast.AST:
         """Rewrite a cell; IPython gives one more for each magic that runs Python."""
         return self._inside(_Scope(_MODULE, _declared(node.body)), node)
 
     visit_Interactive = visit_Expression = visit_Module  # type: ignore[assignment]  # noqa: N815
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Rewrite the body in the class's scope, the rest in the one around it."""
         node.decorator_list = [self.visit(each) for each in node.decorator_list]
         node.bases = [self.visit(each) for each in node.bases]
@@ -45,7 +45,7 @@ class Rewriter(ast.NodeTransformer):
         self._scopes.pop()
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Rewrite decorators, defaults and annotations around, the body inside."""
         node.decorator_list = [self.visit(each) for each in node.decorator_list]
         node.args = self.visit(node.args)
@@ -59,7 +59,7 @@ class Rewriter(ast.NodeTransformer):
 
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815
 
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         """Rewrite defaults around, the body inside."""
         node.args = self.visit(node.args)
         self._scopes.append(_Scope(_FUNCTION, frozenset(), _arguments(node.args)))
@@ -79,14 +79,17 @@ class Rewriter(ast.NodeTransformer):
         first.iter = kept
         return inside
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+    visit_ListComp = _comprehension  # noqa: N815 - as ast calls it
+    visit_SetComp = _comprehension  # noqa: N815
+    visit_DictComp = _comprehension  # noqa: N815
+    visit_GeneratorExp = _comprehension  # noqa: N815
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
         """Rewrite the value; the target must stay a name."""
         node.value = self.visit(node.value)
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Let the texts be seen that are run in a function's namespace."""
         found = self.generic_visit(node)
         assert isinstance(found, ast.Call)
@@ -95,7 +98,7 @@ class Rewriter(ast.NodeTransformer):
             found.args = [_call(CODE, found.args[0], _call(LOCALS))]
         return found
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802 - as ast calls it
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         """Rewrite one name."""
         scope = self._scopes[-1]
         if not isinstance(node.ctx, ast.Load):
