@@ -165,7 +165,7 @@ def test_analysis__random_program__misses_no_read_and_no_change(
     total = Agreement()
     count = 0
 
-    @settings(max_examples=32, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(programs, min_size=PROGRAMS_AT_ONCE, max_size=PROGRAMS_AT_ONCE))
     def compare(drawn: list[list[str]]) -> None:
         nonlocal count

@@ -168,8 +168,9 @@ class Agreement:
     def __str__(self) -> str:
         return (
             f"{self.reads} reads across cells: recall {self.recall:.4f}, precision "
-            f"{self.precision:.4f} ({len(self.needless)} needless), right version {self.versions:.4f}; {self.changes} in-place "
-            f"changes: recall {_ratio(self.changes_found, self.changes):.3f}, precision "
+            f"{self.precision:.4f} ({len(self.needless)} needless), right version "
+            f"{self.versions:.4f}; {self.changes} in-place changes: recall "
+            f"{_ratio(self.changes_found, self.changes):.3f}, precision "
             f"{_ratio(self.changes_found, self.changes_predicted):.3f}; artifacts passed "
             f"{self.passed}, needed {self.needed}, ratio {self.artifacts:.3f}; "
             f"cells lost {self.lost}"
