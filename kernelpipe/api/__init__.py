@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kernelpipe.api.analysing import analyse_notebook
     from kernelpipe.api.batches import BatchOptions, batch, batch_document
+    from kernelpipe.api.benches import Bench
     from kernelpipe.api.cluster_runs import (
         FetchedLogs,
         fetch_logs,
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     )
     from kernelpipe.api.tagging import edited_tags
     from kernelpipe.api.tracking import sync, sync_document
-    from kernelpipe.api.verifying import USUAL_TOLERANCE, Bench, verification_document, verify
+    from kernelpipe.api.verifying import USUAL_TOLERANCE, verification_document, verify
 
 __all__ = [
     "USUAL_TOLERANCE",
@@ -152,6 +153,7 @@ __all__ = [
 
 _MODULES = {
     "analysing": ("analyse_notebook",),
+    "benches": ("Bench",),
     "batches": ("BatchOptions", "batch", "batch_document"),
     "cluster_runs": (
         "FetchedLogs",
@@ -202,7 +204,7 @@ _MODULES = {
     "scheduling": ("change_schedule", "schedule", "schedule_document", "schedules"),
     "tagging": ("edited_tags",),
     "tracking": ("sync", "sync_document"),
-    "verifying": ("USUAL_TOLERANCE", "Bench", "verification_document", "verify"),
+    "verifying": ("USUAL_TOLERANCE", "verification_document", "verify"),
 }
 """Module -> what it offers."""
 
