@@ -110,3 +110,14 @@ def test_first_difference__frames__names_the_column() -> None:
     assert found == Difference(
         where='table.iloc[:, 1] (column name="x")', left="[0.5, 1.0]", right="[0.5, 1.5]"
     )
+
+
+def test_first_difference__figures__are_compared_by_type() -> None:
+    """They count what was ever connected to them, which no two processes have in common."""
+    from matplotlib.figure import Figure
+
+    one, other = Figure(), Figure()
+    other.canvas.mpl_connect("close_event", print)
+
+    assert first_difference([one], [other]) is None
+    assert first_difference([one], [other.subplots()]) is not None
