@@ -21,7 +21,10 @@ _ATOMS = (
     fractions.Fraction, pathlib.PurePath, re.Pattern, property,
 )  # fmt: skip
 _CODE = (types.BuiltinFunctionType, types.ModuleType, types.MethodDescriptorType, types.CodeType)
-_CACHES = frozenset({"_cache", "_item_cache", "_engine", "__dict__", "__weakref__"})
+_CACHES = frozenset(
+    "_cache _item_cache _engine _has_sorted_indices _has_canonical_format "
+    "__dict__ __weakref__".split()
+)
 _MAIN = "__main__"
 
 
@@ -214,6 +217,10 @@ class _Writer:
     def _scalar(self, value: Any) -> None:
         self._text(repr(value))
 
+    def _search_tree(self, value: Any) -> None:
+        """Write the points; how often they were asked for is nobody's business."""
+        self._hash.update(bytes(value.data))
+
     def _database(self, value: Any) -> None:
         try:
             self._text(value.total_changes)
@@ -243,6 +250,8 @@ _HANDLERS: dict[tuple[str, str], _Handler] = {
     ("pandas", "BaseGroupBy"): _Writer._of_frame,
     ("pandas", "BaseWindow"): _Writer._of_frame,
     ("matplotlib", "Artist"): _Writer._drawing,
+    ("sklearn", "BinaryTree64"): _Writer._search_tree,
+    ("sklearn", "BinaryTree32"): _Writer._search_tree,
     ("sqlite3", "Connection"): _Writer._database,
 }
 """(Top module, class) -> how values of the class and of those that inherit from it are written."""
