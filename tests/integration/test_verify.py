@@ -35,11 +35,6 @@ IMPORTED = (
     "sklearn.pipeline",
 )
 CORPUS = [*example_notebooks(), *published_notebooks()]
-KNOWN = {
-    "course_queue_simulation": "random.sample(x) does not count as sharing objects with x",
-    "kaggle_house_prices": "a class of a later functions cell counts as changed by a step before",
-}
-"""Notebook -> why it does not verify yet; the test says when it does."""
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +51,7 @@ def verified(bench: api.Bench, folder: Path, *cells: kit.JSON, **options: object
 
 
 def _case(each: Published) -> ParameterSet:
-    known = KNOWN.get(each.name)
-    marks = () if known is None else (pytest.mark.xfail(reason=known, strict=True),)
-    return pytest.param(each, id=each.name, marks=marks)
+    return pytest.param(each, id=each.name)
 
 
 @pytest.mark.parametrize("notebook", [_case(each) for each in CORPUS])
