@@ -75,8 +75,8 @@ def first_difference(
     """Return where ``left`` and ``right`` differ first, None if they are the same.
 
     Types must be the same. Arrays are compared by dtype, shape and bytes, functions and classes by
-    name, parts of figures by type, other objects by what pickle would store of them. ``relative`` is how far floats may be
-    from each other, as a part of them; zero compares to the last bit.
+    name, parts of figures by type, other objects by what pickle would store of them. ``relative``
+    is how far floats may be from each other, as a part of them; zero compares to the last bit.
     """
     return _Comparison(relative).differ(left, right, where)
 
@@ -125,8 +125,6 @@ class _Comparison:
             return self._differ_in_order(left, right, where)
         if isinstance(left, type) or hasattr(left, "__code__"):
             return None if left.__qualname__ == right.__qualname__ else _shown(left, right, where)
-        if type(left).__module__.partition(".")[0] == "matplotlib":
-            return None  # figures count what was connected in their process; they show as images
         return self._differ_as_pickled(left, right, where)
 
     def _differ_as_arrays(self, left: Any, right: Any, where: str) -> Difference | None:
@@ -168,6 +166,8 @@ class _Comparison:
         return None
 
     def _differ_as_pickled(self, left: Any, right: Any, where: str) -> Difference | None:
+        if type(left).__module__.partition(".")[0] == "matplotlib":
+            return None  # figures count what was connected in their process; they show as images
         one, other = left.__reduce_ex__(4), right.__reduce_ex__(4)
         if isinstance(one, str) or isinstance(other, str):
             return None if one == other else _shown(one, other, where)
