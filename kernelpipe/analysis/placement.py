@@ -152,5 +152,5 @@ def _no_steps(notebook: Notebook) -> Diagnostic:
     return NO_STEPS.at(
         Location(path=notebook.path),
         "the notebook has no steps",
-        "tag the first cell of each step 'step:NAME'",
+        "tag the first cell of each step 'step:NAME'; 'kernelpipe propose' finds steps",
     )

@@ -44,7 +44,8 @@ def check_requirements(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
 
     Returns:
         KP413: an error where the notebook would replace a version that earlier cells may have
-        used, a warning where it depends on the run or on the day what it installs.
+        used, a warning where it depends on the run or on the day what it installs; for what
+        `install_missing` would install, a note that it does.
     """
     if not pipeline.requirements:
         return ()
@@ -158,6 +159,12 @@ def _check(
                     f"'{each.text}' is not installed, and pip may know it by another name",
                     f"conda install '{each.text}', then run again",
                 )
+            else:
+                yield _say(
+                    each,
+                    Severity.INFO,
+                    f"'{each.text}' is not installed: a run installs it before anything starts",
+                )
         elif found is not None and not _is_met(each, found):
             yield _say(
                 each,
@@ -175,7 +182,9 @@ def _check(
             )
 
 
-def _say(each: Requirement, severity: Severity, message: str, hint: str) -> Diagnostic:
+def _say(
+    each: Requirement, severity: Severity, message: str, hint: str | None = None
+) -> Diagnostic:
     return Diagnostic(
         code="KP413", severity=severity, message=message, location=each.location, hint=hint
     )

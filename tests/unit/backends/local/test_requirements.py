@@ -16,14 +16,14 @@ from kernelpipe.errors import BackendError
 from kernelpipe.model.diagnostic import Severity
 from kernelpipe.model.pipeline import Pipeline
 
-ERROR, WARNING = Severity.ERROR, Severity.WARNING
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 FOUND = [
     pytest.param("%pip install packaging", [], id="there"),
     pytest.param("%pip install 'packaging>=1'", [], id="there in a range"),
     pytest.param("!pip install packaging==0.1", [("KP413", ERROR)], id="another version"),
     pytest.param("!pip install -U packaging", [("KP413", WARNING)], id="upgrade"),
     pytest.param("!pip install 'absent-z; python_version<\"3\"'", [], id="not for this Python"),
-    pytest.param("!pip install absent-z", [], id="to be installed"),
+    pytest.param("!pip install absent-z", [("KP413", INFO)], id="to be installed"),
     pytest.param("if 1 + 1:\n    !pip install absent-z", [("KP413", WARNING)], id="perhaps"),
     pytest.param("%conda install absent-z", [("KP413", ERROR)], id="of conda"),
 ]
@@ -40,7 +40,7 @@ def built(source: str, path: Path = Path("here.ipynb")) -> Pipeline:
 def test_check_pipeline__what_is_installed__decides(
     source: str, expected: list[tuple[str, Severity]]
 ) -> None:
-    """A version that would be replaced is refused; what is met or can be met is not mentioned."""
+    """A version that would be replaced is refused; what will be installed is said."""
     assert [(d.code, d.severity) for d in check_pipeline(built(source))] == expected
 
 
