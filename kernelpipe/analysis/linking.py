@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kernelpipe.analysis.heap import Obj, Value, holders, reach
 from kernelpipe.analysis.history import Event, History, Read, Version
+from kernelpipe.analysis.names import is_history
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.model.names import StepName
 
@@ -99,7 +100,7 @@ class Linker:
     def _link_unseen(self, read: Read) -> None:
         """Link a name that no code binds visibly: to code that may have bound anything."""
         binders = [b for b in self.history.unknown_binders if b.position <= read.placed.position]
-        if not binders:
+        if not binders or (is_history(read.name) and read.place.is_written):
             self.links.undefined.append(read)
         elif read.placed.step is None:
             if any(b.step is not None for b in binders):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kernelpipe.analysis.cells import BUILTINS
 from kernelpipe.analysis.history import Event, Read
-from kernelpipe.analysis.names import bound_names
+from kernelpipe.analysis.names import bound_names, is_history
 from kernelpipe.analysis.order_rules import DEFINED_IN_SKIPPED, READ_BEFORE_DEFINITION
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.places import first_mention, location_at
@@ -16,13 +16,11 @@ from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
 from kernelpipe.model.notebook import CellRole
 
-_HISTORY_NAMES = frozenset("_ __ ___ _i _ii _iii _ih _oh _dh In Out".split())
-
 
 def missing_names(subject: Subject) -> Iterable[Diagnostic]:
     """Yield what is to be said of reads that find nothing."""
     for read in subject.links.undefined:
-        if _is_history(read.name) and read.place.is_written:
+        if is_history(read.name) and read.place.is_written:
             yield HISTORY.at(
                 _place(read),
                 f"{who(read.placed)} reads '{read.name}', which depends on the cells run before",
@@ -32,10 +30,6 @@ def missing_names(subject: Subject) -> Iterable[Diagnostic]:
             yield _undefined(subject, read)
     for read in subject.links.deleted:
         yield _deleted(subject, read)
-
-
-def _is_history(name: str) -> bool:
-    return name in _HISTORY_NAMES or (name[:1] == "_" and name.lstrip("_i").isdigit())
 
 
 def _place(read: Read) -> Location:

@@ -8,6 +8,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+_HISTORY = frozenset("_ __ ___ _i _ii _iii _ih _oh _dh In Out".split())
+
 
 @dataclass(slots=True)
 class _Collector:
@@ -95,3 +97,8 @@ def bound_names(body: Iterable[ast.AST]) -> BoundNames:
         declared_global=frozenset(collector.declared_global),
         declared_nonlocal=frozenset(collector.declared_nonlocal),
     )
+
+
+def is_history(name: str) -> bool:
+    """Tell whether IPython itself binds ``name``, to inputs and outputs of cells run before."""
+    return name in _HISTORY or (name[:1] == "_" and name.lstrip("_i").isdigit())

@@ -106,6 +106,9 @@ class OwnCalls(UnknownCalls):
         result: set[Obj] = set()
         for each in function.result:
             result |= translate.of(each)
+        if function.is_cached:
+            given = self.effects.cached_values.get(function.name, NOTHING)
+            self.effects.cached_values[function.name] = given | result
         self.uncertain -= 1
         self.active.pop()
         if function.is_generator:

@@ -103,6 +103,8 @@ class Effects:
     """Prints or displays something."""
     cached_calls: set[str] = field(default_factory=set)
     """Cached functions that may be called here, though more than their result is seen."""
+    cached_values: dict[str, Value] = field(default_factory=dict)
+    """Cached function -> what calls of it may have given, which its cache holds."""
     reads_everything: bool = False
     """May read any global (a query text that is not known)."""
     reads_unseen: bool = False
@@ -118,8 +120,12 @@ class Effects:
         self.lookups |= other.lookups
         self.files |= other.files
         self.cached_calls |= other.cached_calls
-        for name, value in other.binds.items():
-            self.binds[name] = self.binds.get(name, NOTHING) | value
+        for ours, others in (
+            (self.binds, other.binds),
+            (self.cached_values, other.cached_values),
+        ):
+            for name, value in others.items():
+                ours[name] = ours.get(name, NOTHING) | value
         for o, is_deep in other.changed.items():
             self.changed[o] = self.changed.get(o, False) or is_deep
         self.states += other.states

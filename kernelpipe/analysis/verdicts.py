@@ -7,6 +7,7 @@ from functools import partial
 from kernelpipe.analysis.advice import advice
 from kernelpipe.analysis.disorder import disorder
 from kernelpipe.analysis.heap import UNSTORABLE as UNSTORABLE_KINDS
+from kernelpipe.analysis.heap import reach
 from kernelpipe.analysis.leaks import leaks_of_tests
 from kernelpipe.analysis.missing import missing_names
 from kernelpipe.analysis.placement import PlacedCell
@@ -102,15 +103,22 @@ def _stores(dotted: str, effects: Effects) -> bool:
     return dotted in effects.foreign_stores
 
 
-def _calls_cached(name: str, effects: Effects) -> bool:
-    return name in effects.cached_calls
-
-
 def _cached_effects(subject: Subject) -> Iterable[Diagnostic]:
+    """Yield what is seen of cached functions that two steps call, though caches are not shared."""
+    changed = subject.history.changed
+    changes = {
+        name
+        for facts in subject.history.facts.values()
+        for name, value in facts.effects.cached_values.items()
+        if any(o in changed for o in reach(value))
+    }
     callers: dict[str, PlacedCell] = {}
     for placed in subject.placement.cells:
         facts = subject.history.facts.get(placed.position)
-        for name in sorted(facts.effects.cached_calls if facts else ()):
+        if facts is None:
+            continue
+        is_seen = facts.effects.cached_calls
+        for name in sorted(is_seen | (changes & facts.effects.cached_values.keys())):
             if not _calls(subject, placed, name):
                 continue
             first = callers.setdefault(name, placed)
@@ -119,13 +127,22 @@ def _cached_effects(subject: Subject) -> Iterable[Diagnostic]:
                     subject.statement(p, partial(_calls_cached, name), name)
                     for p in (placed, first)
                 )
+                what = (
+                    ("does more than return a value", "let it return what it prints or changes")
+                    if name in is_seen
+                    else ("gives an object that is changed in place", "change a copy of it")
+                )
                 yield CACHED_EFFECTS.at(
                     where,
-                    f"{who(placed)} and {who(first)} call '{name}', which is cached and does "
-                    "more than return a value; its cache is not shared",
-                    "call it in one step, or let it return what it prints or changes",
+                    f"{who(placed)} and {who(first)} call '{name}', which is cached and {what[0]}; "
+                    "its cache is not shared",
+                    f"call it in one step, or {what[1]}",
                     [(there, f"{who(first)} calls it here")],
                 )
+
+
+def _calls_cached(name: str, effects: Effects) -> bool:
+    return name in effects.cached_calls or name in effects.cached_values
 
 
 def _calls(subject: Subject, placed: PlacedCell, name: str) -> bool:
