@@ -30,9 +30,9 @@ from kernelpipe.analysis.known_methods import (
 )
 from kernelpipe.analysis.library_calls import LibraryCalls
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods, find_method
-from kernelpipe.analysis.summaries import Argument, DeferredCall
+from kernelpipe.analysis.summaries import Argument, DeferredCall, FigureUse
 from kernelpipe.analysis.texts import called, constant_of
-from kernelpipe.analysis.unknown_calls import all_values, has_random_state
+from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state
 
 _NOT_IMPLICIT = frozenset(
     "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ __del__ "
@@ -184,6 +184,8 @@ class Calls(LibraryCalls, OwnCalls):
         if o.kind is Kind.IMMUTABLE:
             return self._call_text(o, name, arguments)
         if o.kind is Kind.FRAME and draws_plot(name):
+            if not has_keyword(arguments, "ax"):
+                self.effects.figures.append(FigureUse.DRAW)
             return frozenset({new(Kind.FIGURE)})
         if name in ("sample", "rvs") and not has_random_state(arguments):
             self.draw("@numpy.random")

@@ -365,7 +365,7 @@ def _by_root(root: str, last: str, dotted: str) -> CallFacts:
 
 
 _SETTERS = re.compile(
-    r"(set_|enable_|disable_|register_|patch_)\w+|use|seed|seterr\w*|setcheckinterval|"
+    r"(set_|enable_|disable_|register_|patch_|switch_)\w+|use|seed|seterr\w*|setcheckinterval|"
     r"setswitchinterval|setdefaulttimeout|setrecursionlimit|configure|login|install|"
     r"set[A-Z]\w+"
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kernelpipe.analysis.expressions import constant_text, tainted
+from kernelpipe.analysis.figure_calls import figure_use
 from kernelpipe.analysis.file_calls import FileCalls
 from kernelpipe.analysis.heap import (
     ATOM,
@@ -85,6 +86,8 @@ class LibraryCalls(FileCalls):
         facts = copying(library_call(dotted), dotted, arguments)
         if sets_library_up(dotted):
             self.effects.foreign_stores.append(dotted)
+        if (figure := figure_use(dotted, arguments)) is not None:
+            self.effects.figures.append(figure)
         if facts is None:
             return self.call_unknown((), arguments)
         if dotted in ("pandas.eval", "numexpr.evaluate"):

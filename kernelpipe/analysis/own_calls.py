@@ -138,6 +138,7 @@ class OwnCalls(UnknownCalls):
         self.effects.files |= effects.files
         self.effects.foreign_stores.extend(effects.foreign_stores)
         self.effects.session.extend(effects.session)
+        self.effects.figures.extend(effects.figures)
         self.effects.is_opaque = self.effects.is_opaque or effects.is_opaque
         self.effects.reads_everything |= effects.reads_everything
         self.effects.reads_unseen |= effects.reads_unseen

@@ -127,6 +127,19 @@ UNSEEN_NAMES = Rule(
     "# %% step:b\nprint(globals()['v' + '1'])\n",
     good="# %% step:a\nv = {f'v{i}': i for i in range(2)}\n# %% step:b\nprint(v['v' + '1'])\n",
 )
+FIGURE_STAYS_OPEN = Rule(
+    code="KP218",
+    name="figure-stays-open",
+    severity=_ERROR,
+    why="IPython's backend of matplotlib closes all figures at the end of each cell. With another "
+    "backend they stay open, and what a cell draws may go into the figure of a cell before; a step "
+    "has no figure of another step.",
+    bad="# %% imports\nimport matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
+    "# %% step:a\nplt.plot([1, 2])\n# %% step:b\nplt.savefig('lines.png')\n",
+    good="# %% imports\nimport matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
+    "# %% step:a\nplt.plot([1, 2])\nplt.savefig('lines.png')\n"
+    "# %% step:b\nplt.figure()\nplt.plot([3, 4])\n",
+)
 NO_STEPS = Rule(
     code="KP301",
     name="no-steps",
@@ -332,6 +345,7 @@ RULES = (
     FILE_BETWEEN_STEPS,
     CACHED_EFFECTS,
     UNSEEN_NAMES,
+    FIGURE_STAYS_OPEN,
     NO_STEPS,
     UNKNOWN_STEP,
     CYCLE,

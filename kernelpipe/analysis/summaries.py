@@ -63,6 +63,16 @@ class StateEvent:
     use: StateUse
 
 
+class FigureUse(Enum):
+    """What code does with the figures of pyplot."""
+
+    OPEN = "open"
+    DRAW = "draw"
+    """Takes the current figure, whoever opened it; opens one if there is none."""
+    CLOSE = "close"
+    CLOSE_ALL = "close all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUse:
     """A use of what the shell keeps for itself, which reaches no other step.
@@ -99,6 +109,7 @@ class Effects:
     foreign_stores: list[str] = field(default_factory=list)
     """Dotted names of library objects that an attribute is set on."""
     session: list[SessionUse] = field(default_factory=list)
+    figures: list[FigureUse] = field(default_factory=list)
     shows: bool = False
     """Prints or displays something."""
     cached_calls: set[str] = field(default_factory=set)
@@ -130,6 +141,7 @@ class Effects:
             self.changed[o] = self.changed.get(o, False) or is_deep
         self.states += other.states
         self.session += other.session
+        self.figures += other.figures
         self.calls += other.calls
         self.foreign_stores += other.foreign_stores
         self.shows |= other.shows

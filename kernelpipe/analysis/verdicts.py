@@ -6,6 +6,7 @@ from functools import partial
 
 from kernelpipe.analysis.advice import advice
 from kernelpipe.analysis.disorder import disorder
+from kernelpipe.analysis.figures import figures_left_open
 from kernelpipe.analysis.heap import UNSTORABLE as UNSTORABLE_KINDS
 from kernelpipe.analysis.heap import reach
 from kernelpipe.analysis.leaks import leaks_of_tests
@@ -55,6 +56,7 @@ def verdicts(subject: Subject) -> list[Diagnostic]:
         *_cached_effects(subject),
         *_unseen_names(subject),
         *_files(subject),
+        *figures_left_open(subject),
         *leaks_of_tests(subject),
         *advice(subject),
     ]
