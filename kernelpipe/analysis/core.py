@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.knowledge import STATE_OBJECTS
@@ -303,7 +303,9 @@ class Core:
                 is_whole=is_whole and is_certain,
                 given=given_of(path),
             )
-            self.effects.files.add(use)
+            written = replace(use, is_write=True, is_whole=True)
+            if is_write or not isinstance(path, str) or written not in self.effects.files:
+                self.effects.files.add(use)  # else it reads what is its own
 
     def is_seeded(self, state: str) -> bool:
         """Tell whether a random generator was given a seed before this point."""

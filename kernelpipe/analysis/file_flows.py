@@ -5,6 +5,7 @@ that may change a file without surely writing it anew starts from the file, too,
 leaves is what the notebook would have there, whether it touched it or not.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,9 +16,6 @@ from kernelpipe.analysis.summaries import FileUse
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import CellRole
 from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, FileRead, FileTie
-
-_NOBODY = StepName("")
-"""Stands in for the step of setup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,9 @@ class _Use:
 
     @property
     def place(self) -> PurePosixPath:
-        return _pure(WORKING_DIRECTORY if self.is_vague else self.use.path or "")
+        path = self.use.path or WORKING_DIRECTORY
+        is_outside = path.startswith(("/", "~", ".."))
+        return _pure(WORKING_DIRECTORY if self.use.given and not is_outside else path)
 
     @property
     def is_vague(self) -> bool:
@@ -62,6 +62,7 @@ def file_flows(history: History) -> tuple[FileFlow, ...]:
     writes = _Index(each for each in uses if each.use.is_write)
     found: dict[tuple[StepName, int, int, str], FileFlow] = {}
     read: set[tuple[StepName, StepName, str]] = set()
+    given: dict[tuple[StepName, StepName, str], set[str]] = {}
     for need in uses:
         for write, place in _sources(need, writes.near(need)):
             key = need.step, write.position, len(place.parts), str(place)
@@ -70,40 +71,63 @@ def file_flows(history: History) -> tuple[FileFlow, ...]:
             found[key] = FileFlow(
                 producer=write.step, consumer=need.step, path=str(place), is_read=False
             )
+            names = given.setdefault((write.step, need.step, str(place)), set())
+            names.update(write.use.given, need.use.given)
     flows = dict.fromkeys(found[key] for key in sorted(found))
+    keys = {(each.producer, each.consumer, each.path): each for each in flows}
     return tuple(
-        replace(each, is_read=(each.producer, each.consumer, each.path) in read) for each in flows
+        replace(each, is_read=key in read, given=tuple(sorted(given[key])))
+        for key, each in keys.items()
     )
 
 
 def file_reads(history: History) -> tuple[FileRead, ...]:
-    """Return the known files that cells read, but tests, and that no cell writes."""
-    written = _Index(
-        _Use(placed.step or _NOBODY, placed.position, replace(use, given=()))
-        for placed, use in history.files
-        if use.is_write and use.path is not None
-    )
-    found: dict[str, FileRead] = {}
+    """Return the known files that cells, but tests, may read as they are before the notebook runs.
+
+    Not those that an earlier cell writes. What is written to all of the working directory (an
+    archive that is unpacked, a download) may leave other files as they were.
+    """
+    whole = _pure(WORKING_DIRECTORY)
+    first_move = _first_move(history)
+    first: dict[PurePosixPath, int] = {}  # the first cell that writes there or below
+    covered: dict[PurePosixPath, int] = {}  # the first cell that writes that very path
+    for placed, use in history.files:
+        if use.is_write and use.path is not None and placed.cell.role is not CellRole.TEST:
+            covered.setdefault(_pure(use.path), placed.position)
+            for place in (_pure(use.path), *_pure(use.path).parents):
+                first.setdefault(place, placed.position)
+    all_of_it = covered.pop(whole, math.inf)
+    found: dict[tuple[str, int], FileRead] = {}
     for placed, use in history.files:
         if use.path is None or use.is_write or use.is_import or placed.cell.role is CellRole.TEST:
             continue
-        read = _Use(placed.step or _NOBODY, placed.position, replace(use, given=()))
-        if use.path not in found and not written.near(read):
-            found[use.path] = FileRead(path=use.path, location=placed.cell.location)
+        place = _pure(use.path)
+        above = (covered.get(each, math.inf) for each in (place, *place.parents))
+        at = placed.position
+        if min(above) >= at:
+            is_sure = min(first.get(place, math.inf), all_of_it, first_move) > at
+            found[use.path, at] = FileRead(
+                path=use.path, location=placed.cell.location, is_sure=is_sure
+            )
     return tuple(found.values())
 
 
 def _uses(history: History) -> Iterator[_Use]:
     """Yield the steps' uses in notebook order; where they lead after ``os.chdir`` is not known."""
-    moves = [version.placed.position for version in history.versions.get("@cwd", ())]
-    first_move = min(moves, default=None)
+    first_move = _first_move(history)
     for placed, use in history.files:
         if placed.step is None:
             continue
-        has_moved = first_move is not None and placed.position >= first_move
+        has_moved = placed.position >= first_move
         if has_moved and use.path is not None and not use.path.startswith("/"):
             use = replace(use, path=None, is_whole=False)  # noqa: PLW2901
         yield _Use(placed.step, placed.position, use)
+
+
+def _first_move(history: History) -> float:
+    """Return the position of the cell that first changes the working directory, or infinity."""
+    moves = (version.placed.position for version in history.versions.get("@cwd", ()))
+    return min(moves, default=math.inf)
 
 
 def _by_step(history: History) -> list[tuple[_Use, int]]:
@@ -165,9 +189,10 @@ def _sources(need: _Use, writes: Iterable[_Use]) -> Iterator[tuple[_Use, PurePos
     for write in sorted(writes, key=_latest_first):
         if write.position >= need.position or not _may_be_same(write.use, need.use):
             continue
-        if write.is_vague and where.is_absolute():
-            continue  # it starts from the working directory alone
         is_all = _is_in(where, write.place)
+        is_related = is_all or _is_in(write.place, where)
+        if write.is_vague and need.use.path is not None and not is_related:
+            continue  # it starts from what such a path is by default alone
         if write.step == need.step:
             if is_all and write.use.is_whole:
                 return

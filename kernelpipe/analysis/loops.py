@@ -204,6 +204,28 @@ def is_ordered(step: StepName, items: str, history: History) -> bool:
     )
 
 
+def files_handed_on(step: StepName, items: str, history: History) -> tuple[str, ...]:
+    """Return the files that an item may find as another one left them, sorted.
+
+    A name that depends on the item is that of a file of its own.
+    """
+    uses = [(p, u) for p, u in history.files if p.step == step and items not in u.given]
+    whole = {u.path: p.position for p, u in reversed(uses) if u.is_whole}
+    written = {u.path for _, u in uses if u.is_write}
+    return tuple(
+        sorted(
+            {
+                use.path
+                for placed, use in uses
+                if use.path in written
+                and use.path is not None
+                and not use.is_write
+                and whole.get(use.path, placed.position) >= placed.position
+            }
+        )
+    )
+
+
 def _names_taken(step: StepName, links: Links) -> set[str]:
     """Return what the first item of a step finds that was there before the step."""
     loaded = {name for each, name in links.sources if each == step}

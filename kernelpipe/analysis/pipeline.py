@@ -16,7 +16,7 @@ from kernelpipe.analysis.incremental import Walk
 from kernelpipe.analysis.known import Known
 from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.analysis.loop_sharing import shared_verdicts
-from kernelpipe.analysis.loops import declare_loops, is_ordered, loop_verdicts
+from kernelpipe.analysis.loops import declare_loops, files_handed_on, is_ordered, loop_verdicts
 from kernelpipe.analysis.order import data_edges, file_edges, sort_steps
 from kernelpipe.analysis.parameters import parameters_of
 from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
@@ -122,7 +122,11 @@ def _build(notebook: Notebook, *, include_tests: bool, known: Known) -> tuple[Pi
     found += shared_verdicts(loops.by_step, placement, history, linker)
     analysis = _Analysis(notebook, placement, history, linker, links, program)
     ordered = {
-        name: replace(loop, is_ordered=is_ordered(name, loop.parameter, history))
+        name: replace(
+            loop,
+            is_ordered=is_ordered(name, loop.parameter, history),
+            handed_on=files_handed_on(name, loop.parameter, history),
+        )
         for name, loop in loops.by_step.items()
     }
     pipeline, subject = analysis.pipeline(ordered, [*broken, *installs.diagnostics, *found])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from kernelpipe._version import __version__
 from kernelpipe.api.operations import OnDiagnostic, PathLike, compile_notebook, graph
 from kernelpipe.api.running import find_runs
+from kernelpipe.backends.kfp.carried_files import check_paths
 from kernelpipe.backends.kfp.cluster import (
     Calls,
     ClusterSettings,
@@ -216,10 +217,12 @@ def compile_for(
     pipeline = notebook if isinstance(notebook, Pipeline) else graph(notebook, include_tests=False)
     merged: dict[str, tuple[StepName, ...]] = {}
     text = compile_notebook(pipeline, on_diagnostic=hand_on, merge=merge, on_merged=merged.update)
+    given = check_parameters(pipeline, parameters or {})
+    check_paths(pipeline, given)
     return Compiled(
         pipeline=pipeline,
         text=text,
-        given=check_parameters(pipeline, parameters or {}),
+        given=given,
         settings=chosen_cluster(cluster, pipeline=pipeline, environ=os.environ),
         merged=merged,
     )

@@ -92,6 +92,15 @@ FILE_NOT_THERE = Rule(
     bad="",
     good="",
 )
+FILE_ENCLOSED = Rule(
+    code="KP410",
+    name="file-enclosed",
+    severity=Severity.INFO,
+    why="A small file beside the notebook that a step reads is part of the compiled file, as the "
+    "notebook's own modules are, so that the step finds it. Whoever has that file has its content.",
+    bad="",
+    good="",
+)
 GATE_NOT_POSSIBLE = Rule(
     code="KP409",
     name="gate-not-possible",
@@ -120,5 +129,6 @@ RULES = (
     CLUSTER_REFUSES,
     FILE_NOT_THERE,
     GATE_NOT_POSSIBLE,
+    FILE_ENCLOSED,
     REQUIREMENT,
 )

@@ -119,14 +119,22 @@ class FileFlow:
     path: str
     is_read: bool
     """May be read; else it is only changed or made anew."""
+    given: tuple[str, ...] = ()
+    """The parameters that the path depends on, sorted: it is what their defaults make of it, or the
+    working directory if that is where it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRead:
-    """A cell reads a file that no cell writes; ``path`` is as the notebook writes it."""
+    """A cell may read a file or folder that was there before the notebook ran.
+
+    ``path`` is in normal form. ``is_sure`` unless an earlier cell may have made it, in part at
+    least, or changed the working directory.
+    """
 
     path: str
     location: Location
+    is_sure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +173,8 @@ class Loop:
     parameter: str
     is_ordered: bool = False
     """The items write one file: where they share a file system, each waits for the one before."""
+    handed_on: tuple[str, ...] = ()
+    """Files that an item may find as another one left them, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

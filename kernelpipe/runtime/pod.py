@@ -12,7 +12,7 @@ from typing import Any
 
 from .notebook import build_step_notebook
 from .pod_chores import METRICS_PORT, do_chore
-from .pod_files import PAYLOAD_FILE, note_payload, put_in_place, take_out
+from .pod_files import PAYLOAD_FILE, note_payload, path_fault, put_in_place, take_out
 from .pod_gates import answers, why_untold
 from .pod_kernel import has_kernel, run_in_kernel
 from .pod_loops import (
@@ -214,6 +214,7 @@ def _call(pod: Pod) -> dict[str, Any]:
         pod.inputs.get("parameterValues", {}),
         pod.step["json_parameters"],
     )
+    _check_paths(pod, parameters)
     outputs = {entry["port"]: str(pod.output_path(entry["port"])) for entry in document["outputs"]}
     item = _item(pod)
     return {
@@ -223,6 +224,20 @@ def _call(pod: Pod) -> dict[str, Any]:
         "result": str(pod.root / "result.json"),
         **({"bind": {pod.step["loop"]["variable"]: item.value}} if item else {}),
     }
+
+
+def _check_paths(pod: Pod, parameters: Mapping[str, Any]) -> None:
+    """Check the parameters that say where files are which travel.
+
+    Raises:
+        StepError: If they would be left behind.
+    """
+    defaults = {entry["name"]: entry["default"] for entry in pod.document["parameters"]}
+    for name, must_be_default in pod.step.get("path_parameters", {}).items():
+        if name in parameters:
+            fault = path_fault(parameters[name], defaults[name], must_be_default=must_be_default)
+            if fault:
+                raise StepError(f"'{name}' says where files are that travel between pods: {fault}")
 
 
 def _input_files(pod: Pod) -> dict[str, Any]:

@@ -72,6 +72,25 @@ def put_in_place(path: str, work: Path, archive: Path, payload: Mapping[str, obj
             folder.chmod(member.mode)
 
 
+def path_fault(value: object, default: object, *, must_be_default: bool) -> str | None:
+    """Return why files would not travel whose path a parameter gives, None if they do.
+
+    Args:
+        value: Of the parameter; of a list, each item counts.
+        default: What it was when the pipeline was compiled.
+        must_be_default: Files travel from and to where they are by default alone.
+    """
+    if value == default:
+        return None
+    if must_be_default:
+        return "only its default is where they travel"
+    for text in value if isinstance(value, list) else [value]:
+        is_path = isinstance(text, str) and "://" not in text
+        if is_path and (text.startswith(("/", "~")) or ".." in PurePosixPath(text).parts):
+            return f"'{text}' leads out of the working directory"
+    return None
+
+
 def _base(path: str, work: Path) -> tuple[Path, tuple[str, ...]]:
     whole = PurePosixPath(path)
     return (Path("/"), whole.parts[1:]) if whole.is_absolute() else (work, whole.parts)

@@ -73,6 +73,8 @@ def test_parity__case__is_as_expected(case: Case, tmp_path: Path) -> None:
     (path.parent / "own_kit").mkdir()
     (path.parent / "own_kit" / "__init__.py").write_text(OWN_PACKAGE)
     (path.parent / "own_kit" / "data.txt").write_text("ä")
+    (path.parent / "rows.txt").write_text("1\n2\n")
+    (path.parent / "script.py").write_text("def twice(x):\n    return 2 * x\n")
     given = json.loads(case.keys.get("given", "{}").replace("{tmp}", str(tmp_path)))
 
     merged = json.loads(case.keys.get("merged", "{}"))

@@ -1,13 +1,17 @@
 """The files that pods hand on to each other, as artifacts: which they are, and which can't be."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Final
 
 from kernelpipe.backends.kfp.travelling_files import is_on_one_claim, is_shared
 from kernelpipe.compiler.task import Task, TaskFile
+from kernelpipe.errors import UsageError
 from kernelpipe.model.names import StepName
 from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, Pipeline
+from kernelpipe.runtime.pod_files import path_fault
 
 FILES_PORT: Final = "files"
 """What the ports of files begin with; a dash follows, which ports of values never have."""
@@ -56,8 +60,50 @@ def left_behind(
         is_within = not _is_stored(flow) and any(
             {flow.producer, flow.consumer} <= set(each) for each in merged.values()
         )
-        if reason is not None and not is_within and not is_shared(pipeline, flow):
+        if is_shared(pipeline, flow):
+            reason = _why_unordered(pipeline, flow)
+        if reason is not None and not is_within:
             yield flow, reason
+
+
+def path_parameters(pipeline: Pipeline) -> dict[str, bool]:
+    """Return the parameters on which the paths of travelling files depend, sorted.
+
+    Returns:
+        Parameter name -> whether it must keep its default: the files are outside of the working
+        directory, and travel from and to where they are by default. Others must keep them inside.
+    """
+    found: dict[str, bool] = {}
+    for flow in pipeline.file_flows:
+        if flow.given and not is_shared(pipeline, flow):
+            is_fixed = flow.path != WORKING_DIRECTORY
+            found |= {name: found.get(name, False) or is_fixed for name in flow.given}
+    return dict(sorted(found.items()))
+
+
+def check_paths(pipeline: Pipeline, given: Mapping[str, object]) -> None:
+    """Check the values of parameters that say where files are which travel.
+
+    Args:
+        pipeline: The pipeline.
+        given: JSON values by parameter name.
+
+    Raises:
+        UsageError: If a file would not travel.
+    """
+    fixed = path_parameters(pipeline)
+    for parameter in pipeline.parameters:
+        name = parameter.name
+        if name in fixed and name in given:
+            fault = path_fault(
+                given[name], json.loads(parameter.default), must_be_default=fixed[name]
+            )
+            if fault:
+                raise UsageError(
+                    f"'{name}' says where files are that travel between pods: {fault}",
+                    hint="make it the default in the notebook and compile again, or mount a volume "
+                    "(metadata 'mounts' or 'workspace')",
+                )
 
 
 def why_not(pipeline: Pipeline, flow: FileFlow) -> str | None:
@@ -73,6 +119,18 @@ def why_not(pipeline: Pipeline, flow: FileFlow) -> str | None:
         return "it is on a volume that only one of them mounts"
     if _is_outside(flow.path):
         return "files travel only in the working directory, or in a folder such as /tmp/NAME"
+    return None
+
+
+def _why_unordered(pipeline: Pipeline, flow: FileFlow) -> str | None:
+    """Return why a file on a volume that both mount is not what it would be, None if it is.
+
+    A folder may hold a file of each item.
+    """
+    loop = next(step.loop for step in pipeline.steps if step.name == flow.producer)
+    is_file = "." in PurePosixPath(flow.path).name
+    if loop is not None and loop.is_ordered and is_file:
+        return "the items of its loop run in any order, and at the same time"
     return None
 
 

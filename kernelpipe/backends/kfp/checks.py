@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from kernelpipe.backends.kfp.carried_files import left_behind
@@ -39,6 +40,7 @@ def diagnose(pipeline: Pipeline, tasks: Sequence[Task], built: Built) -> tuple[D
     for task in tasks:
         step = _Step(pipeline, task)
         found += _check_unsupported(step)
+        found += _check_loop(step)
         found += _check_gate(step, built.gate_faults.get(task.step))
         found += _check_resources(step)
         found += _check_texts(step)
@@ -172,6 +174,21 @@ def _check_files(
                 location=first[tie.consumer],
                 hint="write the path so that it can be told, such as open('folder/' + name)",
             )
+
+
+def _check_loop(step: _Step) -> Iterator[Diagnostic]:
+    """Report what items would find as others left it: here one comes after the other."""
+    for path in step.task.loop.handed_on if step.task.loop is not None else ():
+        is_file = "." in PurePosixPath(path).name
+        yield step.report(
+            "KP408",
+            Severity.ERROR if is_file else Severity.WARNING,
+            f"its items {'' if is_file else 'may '}read '{path}' as items before them left it, and "
+            "each has a pod of its own",
+            setting="foreach",
+            hint="put the item into the name, or hand the content on in a variable: later steps "
+            "see the list of what the items gave",
+        )
 
 
 def _check_unsupported(step: _Step) -> Iterator[Diagnostic]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kernelpipe._version import __version__
-from kernelpipe.backends.kfp.carried_files import with_files
+from kernelpipe.backends.kfp.carried_files import path_parameters, with_files
 from kernelpipe.backends.kfp.chores import NO_PACKAGES, Plan, bundle_port, plan_chores
-from kernelpipe.backends.kfp.data_files import warn_of_data_files
+from kernelpipe.backends.kfp.data_files import DataFiles, enclose
 from kernelpipe.backends.kfp.executor_rules import EXECUTOR_INPUT
 from kernelpipe.backends.kfp.exit_dag import status_definition, wrap
 from kernelpipe.backends.kfp.gates import Gates
@@ -95,13 +95,13 @@ def build(pipeline: Pipeline, tasks: Sequence[Task], *, merge: bool = False) -> 
         frozenset(task.step for task in tasks if task.settings.image is not None),
     )
     packages, too_large = leave_out_large(pipeline, packages)
-    unseen = warn_of_data_files(pipeline, packages)
+    enclosed = enclose(pipeline, packages)
     plan = plan_chores(pipeline, with_files(tasks, pipeline))
     tasks = plan.tasks
-    draft = _Draft.of(pipeline, plan, packages, [(task,) for task in tasks])
+    draft = _Draft.of(pipeline, plan, packages, enclosed.files, [(task,) for task in tasks])
     if merge:
         chains = split_large(find_chains(tasks, draft.gates.behind), draft.fits)
-        draft = _Draft.of(pipeline, plan, packages, chains)
+        draft = _Draft.of(pipeline, plan, packages, enclosed.files, chains)
     pods = {draft.names[group[0].step]: group for group in draft.pods.groups}
     containers = {name: draft.container(group) for name, group in pods.items()}
     root_tasks: Json = {
@@ -162,7 +162,7 @@ def build(pipeline: Pipeline, tasks: Sequence[Task], *, merge: bool = False) -> 
     has_platform = bool(platform or config)
     return Built(
         documents=(spec, platform_document(platform, config)) if has_platform else (spec,),
-        diagnostics=(*diagnostics, *too_large, *unseen),
+        diagnostics=(*diagnostics, *too_large, *enclosed.diagnostics),
         sizes={task.step: _size(containers[draft.names[task.step]]) for task in tasks},
         gate_faults=draft.gates.faults,
         merged=draft.pods.merged,
@@ -202,6 +202,9 @@ class _Draft:
     parameters: Mapping[str, Parameter]
     titles: Mapping[tuple[StepName, str], str]
     packages: Mapping[StepName, Packages]
+    enclosed: Mapping[StepName, DataFiles]
+    path_parameters: Mapping[str, bool]
+    """As `carried_files.path_parameters` returns them."""
     runtime_task: RuntimeTask | None
     runtime_from: Mapping[StepName, StepName]
     has_workspace: bool
@@ -219,6 +222,7 @@ class _Draft:
         pipeline: Pipeline,
         plan: Plan,
         packages: Mapping[StepName, Packages],
+        enclosed: Mapping[StepName, DataFiles],
         groups: Iterable[Group],
     ) -> "_Draft":
         tasks = plan.tasks
@@ -247,6 +251,8 @@ class _Draft:
             }
             | {(task.step, METRICS_PORT): "system.Metrics" for task in tasks},
             packages=packages,
+            enclosed=enclosed,
+            path_parameters=path_parameters(pipeline),
             names=names,
             runtime_task=runtime_task,
             runtime_from=runtime_from,
@@ -386,9 +392,10 @@ class _Draft:
                 ]
             ).encode()
         modules = {each.name: each for t in group for each in self._packages(t.step).modules}
-        for module in modules.values():
-            for name, path in files_of(module):
-                files[f"work/{name}"] = path.read_bytes()
+        beside = {name: path for each in modules.values() for name, path in files_of(each)}
+        for task in group:
+            beside |= self.enclosed.get(task.step, {})
+        files |= {f"work/{name}": path.read_bytes() for name, path in beside.items()}
         return files
 
     def _packages(self, step: StepName) -> Packages:
@@ -411,6 +418,11 @@ class _Draft:
             **filled(
                 files_in=[[f"{each.step}-{each.port}", each.path] for each in task.file_inputs],
                 files_out=[[each.port, each.path] for each in task.file_outputs],
+                path_parameters={
+                    name: must_be_default
+                    for name, must_be_default in self.path_parameters.items()
+                    if name in task.parameters
+                },
             ),
             **self._control(task),
         }

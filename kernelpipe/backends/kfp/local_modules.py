@@ -58,11 +58,15 @@ def files_of(module: LocalModule) -> Iterator[tuple[str, Path]]:
 
     A package travels as a whole, with its data files: what it loads by name cannot be seen.
     """
-    if not module.is_package:
+    if module.is_package:
+        yield from files_in(module.path, module.path.parent)
+    else:
         yield module.path.name, module.path
-        return
-    root = module.path.parent
-    for path in sorted(module.path.rglob("*")):
+
+
+def files_in(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (path relative to ``root``, file) of what is in a folder, sorted, but hidden files."""
+    for path in sorted(folder.rglob("*")):
         parts = path.relative_to(root).parts
         if path.is_file() and not any(part in _LEFT_OUT or part[0] == "." for part in parts):
             yield "/".join(parts), path

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from kernelpipe import api
-from kernelpipe.errors import CompileError
+from kernelpipe.backends.kfp.carried_files import check_paths
+from kernelpipe.errors import CompileError, UsageError
 from kernelpipe.model.diagnostic import Diagnostic
 
 
@@ -103,6 +104,26 @@ LOOP = kit.code("names = ['a', 'b']\nname = 'a'", "parameters")
             id="loop",
         ),
         pytest.param(
+            [
+                LOOP,
+                kit.code("open('x.txt', 'a').write(name)", "step:a", "foreach:name in names"),
+                kit.code("y = open('x.txt').read()", "step:a"),
+            ],
+            "step 'a': its items read 'x.txt' as items before them left it, and each has a pod of "
+            "its own",
+            id="items-hand-on",
+        ),
+        pytest.param(
+            [
+                kit.code("folder = '../x'", "parameters"),
+                kit.code("open(folder + '/y.txt', 'w').write('1')", "step:a"),
+                kit.code("print(open(folder + '/y.txt').read())", "step:b"),
+            ],
+            "step 'b' reads the file '../x/y.txt' that step 'a' writes: files travel only in the "
+            "working directory, or in a folder such as /tmp/NAME",
+            id="parameter",
+        ),
+        pytest.param(
             [kit.code(WRITE, "step:a"), kit.code(READ, "step:b", "on-exit")],
             "step 'b' reads the file 'x.txt' that step 'a' writes: no file travels to an on-exit "
             "step",
@@ -138,3 +159,66 @@ def test_compile__name_not_known_before_the_run__warns_and_carries_the_directory
         "warning: step 'b' may read a file that step 'a' writes, and its name is not known before "
         "the run: it travels only if it is in the working directory"
     )
+
+
+def test_compile__items_with_files_of_their_own__are_not_refused(tmp_path: Path) -> None:
+    """A name made of the item, and what an item surely writes before it reads it."""
+    _, said = compiled(
+        tmp_path,
+        LOOP,
+        kit.code(
+            "open('x.txt', 'w').write(name)\nopen(name + '.txt', 'a').write(open('x.txt').read())\n"
+            "y = open(name + '.txt').read()",
+            "step:a",
+            "foreach:name in names",
+        ),
+    )
+
+    assert said == []
+
+
+ABSOLUTE = [
+    kit.code("folder = '/var/work/x'", "parameters"),
+    kit.code("open(folder + '/y.txt', 'w').write('1')", "step:a"),
+    kit.code("print(open(folder + '/y.txt').read())", "step:b"),
+]
+RELATIVE = [kit.code("folder = 'x'", "parameters"), *ABSOLUTE[1:]]
+
+
+def test_compile__parameter_that_leads_out_of_the_directory__carries_its_default(
+    tmp_path: Path,
+) -> None:
+    """The file travels from and to where it is by default."""
+    spec, said = compiled(tmp_path, *ABSOLUTE)
+
+    artifacts = spec["root"]["dag"]["tasks"]["b"]["inputs"]["artifacts"]
+    assert "a-files-var-work-x-y-txt" in artifacts
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "message"),
+    [
+        pytest.param(ABSOLUTE, "/var/other", "only its default is where they travel", id="fixed"),
+        pytest.param(
+            RELATIVE, "/var/other", "'/var/other' leads out of the working directory", id="absolute"
+        ),
+        pytest.param(
+            RELATIVE, "a/../b", "'a/../b' leads out of the working directory", id="through-parents"
+        ),
+        pytest.param(ABSOLUTE, "/var/work/x", None, id="default"),
+        pytest.param(RELATIVE, "y/z", None, id="inside"),
+        pytest.param(RELATIVE, "s3://bucket", None, id="address"),
+    ],
+)
+def test_check_paths__value_of_a_parameter__is_refused_where_files_would_not_travel(
+    cells: list[dict[str, object]], value: str, message: str | None, tmp_path: Path
+) -> None:
+    """`submit` asks before anything is sent."""
+    pipeline = api.graph(kit.write(tmp_path / "n.ipynb", *cells))
+
+    if message is None:
+        check_paths(pipeline, {"folder": value})
+    else:
+        with pytest.raises(UsageError, match=f"'folder' says where .* pods: {message}"):
+            check_paths(pipeline, {"folder": value})
