@@ -159,7 +159,7 @@ class Comparison:
             first_differences(
                 pairs,
                 beside=self.folder,
-                relative=self.tolerance.relative,
+                tolerance=self.tolerance,
                 is_here=self.are_values_loaded_here,
             )
         )
@@ -176,8 +176,6 @@ class Comparison:
         name = place.partition(".")[0]
         ports = {p.name: p for s in self.pipeline.steps if s.name == step for p in s.outputs}
         cell = ports[name].cell_index if name in ports else None
-        if same_texts(clean(each.left), clean(each.right), self.tolerance):
-            return  # an address, a temporary path, a moment
         self._tell(DifferenceKind.VALUE, step, cell, f"value {each.where}", each.left, each.right)
 
     def _compare_metrics(self, plain: Side, other: Side) -> None:
