@@ -81,16 +81,24 @@ class WorkingFolder:
         return kept
 
     def changed(self, folder: Path) -> dict[str, Path]:
-        """Return path in the notebook's folder -> file, of what a run wrote there.
+        """Return path in the notebook's folder -> file, of what a run wrote or removed there.
+
+        What it removed is not there.
 
         Args:
             folder: What :meth:`keep` returned.
         """
-        return {
+        written = {
             name: path
             for name, path in _files(folder)
             if not _has_same_state(path, self._pristine / name)
         }
+        removed = {
+            name: folder / name
+            for name, _ in _files(self._pristine)
+            if not (folder / name).exists()
+        }
+        return written | removed
 
 
 class _Copy:

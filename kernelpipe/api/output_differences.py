@@ -24,7 +24,7 @@ _TEMPORARY = re.escape(os.path.realpath(tempfile.gettempdir()))
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
-    (re.compile(r"(?:\b0|\.\.\.)x[0-9a-fA-F]{6,}\b"), "0x..."),
+    (re.compile(r"(?:\bat 0|\.\.\.)x[0-9a-fA-F]{6,}\b|\b0x[0-9a-fA-F]{11,16}\b"), "0x..."),
     (re.compile(r"(sk-(?:container|estimator)-id)-\d+"), r"\1-N"),
     (re.compile(r"\bT_[0-9a-f]{5}(?=[_ \"])"), "T_N"),
     (re.compile(r"(?m)^CPU times: .*\n?"), "CPU times: ...\n"),
@@ -121,9 +121,12 @@ def normalise(outputs: Outputs) -> list[JSON]:
     return [output for output in found if output.get("text") != ""]
 
 
-def clean(text: str) -> str:
-    """Return a text without colours, addresses, timings of magics and temporary paths."""
-    for pattern, replacement in _REPLACED:
+def clean(text: str, *, is_markup: bool = False) -> str:
+    """Return a text without colours, addresses, timings of magics and temporary paths.
+
+    Of HTML and SVG what libraries draw at random inside it is left out, too.
+    """
+    for pattern, replacement in (*_REPLACED, *(_MARKUP_REPLACED if is_markup else ())):
         text = pattern.sub(replacement, text)
     return text
 
@@ -269,10 +272,7 @@ def _normal_data(mime: str, value: Any) -> Any:
     if mime in _IMAGES:
         return _pixels(base64.b64decode(_text(value)))
     if isinstance(value, str | list) and not mime.endswith("json"):
-        text = clean(_text(value))
-        for pattern, replacement in _MARKUP_REPLACED if mime != "text/plain" else ():
-            text = pattern.sub(replacement, text)
-        return text
+        return clean(_text(value), is_markup=mime != "text/plain")
     return value
 
 

@@ -1,17 +1,14 @@
 """Compares a notebook's plain run with its run as a pipeline: cells, values, metrics and files."""
 
-import gzip
 import json
-import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from kernelpipe.api.file_differences import file_difference
 from kernelpipe.api.output_differences import (
-    around,
     clean,
-    image_differences,
     output_differences,
     outputs_of,
 )
@@ -26,12 +23,6 @@ if TYPE_CHECKING:
     from kernelpipe.backends.local.plain import PlainRun
 
 Outputs = Mapping[int, Sequence[Mapping[str, Any]]]
-
-_MOST_TEXT_BYTES: Final = 8 << 20
-_IMAGES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
-_ZIPS: Final = frozenset({".zip", ".npz", ".xlsx", ".docx", ".whl"})
-_WITHOUT_CONTENT: Final = ("docProps/",)
-"""Members of archives that say when they were made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +48,8 @@ class Side:
     """One run: what its cells put out, what its steps hand on, what it left behind.
 
     ``values`` is (step, item or None) -> folders with the value files, of which either will do;
-    ``metrics`` is step, or item of one -> metric -> number or series; ``files`` is path -> file.
+    ``metrics`` is step, or item of one -> metric -> number or series; ``files`` is path -> file,
+    of which there is none where the run removed it.
     """
 
     outputs: Outputs
@@ -148,9 +140,14 @@ class Comparison:
                 alternatives = [
                     f / path.name for f in plain.values[key] if (f / path.name).exists()
                 ]
-                if not alternatives:
-                    continue
                 header = open_container(path).header
+                if not alternatives:
+                    if plain.error is None:
+                        names = ", ".join(each for each in header["names"] if each[0] != "@")
+                        self.notes.append(
+                            f"of the plain run there is no value to compare: {names or path.name}"
+                        )
+                    continue
                 self.values += sum(not name.startswith("@") for name in header["names"])
                 if all(open_container(each).header != header for each in alternatives):
                     asked.append((key[0], [(each, path) for each in alternatives]))
@@ -199,38 +196,24 @@ class Comparison:
     def _compare_files(self, plain: Mapping[str, Path], other: Mapping[str, Path]) -> None:
         for name in sorted({*plain, *other}):
             self.files += 1
-            if name not in plain or name not in other:
-                texts = ["it is written" if name in each else "nothing" for each in (plain, other)]
-                self._tell(DifferenceKind.FILE, None, None, f"file {name}", *texts)
-                continue
-            found = self._file_difference(plain[name], other[name])
-            if found is not None:
+            one, other_file = plain.get(name), other.get(name)
+            texts = [_happened(each) for each in (one, other_file)]
+            found: tuple[str, str] | str | None = (texts[0], texts[1])
+            if one is not None and other_file is not None and texts[0] == texts[1]:
+                found = self._file_difference(one, other_file) if one.exists() else None
+            if isinstance(found, str):
+                self.notes.append(f"{name} was not compared: {found}")
+            elif found is not None:
                 self._tell(DifferenceKind.FILE, None, None, f"file {name}", *found)
 
-    def _file_difference(self, one: Path, other: Path) -> tuple[str, str] | None:
-        left, right = one.read_bytes(), other.read_bytes()
-        if left == right:
-            return None
-        suffix = one.suffix.lower()
-        if suffix in _IMAGES:
-            return image_differences(left, right)
-        if suffix in _ZIPS and all(map(zipfile.is_zipfile, (one, other))):
-            members = [_members(path) for path in (one, other)]
-            return None if members[0] == members[1] else ("an archive", "one with other members")
-        if suffix == ".gz":
-            left, right = (gzip.decompress(each) for each in (left, right))
-        texts = [_decoded(each) for each in (left, right)]
-        if None not in texts:
-            one_text, other_text = (clean(str(text)) for text in texts)
-            if same_texts(one_text, other_text, self.tolerance):
-                return None
-            return around(one_text, other_text)
-        if left != right:
-            self.notes.append(
-                f"{one.name} does not have the same bytes, which equal content of its kind need"
-                " not have; it was not compared"
-            )
-        return None
+    def _file_difference(self, one: Path, other: Path) -> tuple[str, str] | str | None:
+        return file_difference(
+            one,
+            other,
+            tolerance=self.tolerance,
+            beside=self.folder,
+            is_here=self.are_values_loaded_here,
+        )
 
     def _tell(
         self,
@@ -327,19 +310,7 @@ def _described(error: StepError | None) -> str:
     return f"{where}{error.ename}: {error.evalue}"
 
 
-def _members(path: Path) -> list[tuple[str, int]]:
-    with zipfile.ZipFile(path) as archive:
-        return sorted(
-            (member.filename, member.CRC)
-            for member in archive.infolist()
-            if not member.filename.startswith(_WITHOUT_CONTENT)
-        )
-
-
-def _decoded(content: bytes) -> str | None:
-    if len(content) > _MOST_TEXT_BYTES or b"\0" in content:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return None
+def _happened(path: Path | None) -> str:
+    if path is None:
+        return "nothing"
+    return "it is written" if path.exists() else "it is removed"

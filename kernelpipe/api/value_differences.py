@@ -6,10 +6,12 @@ of modules beside the notebook, so that happens in a process of its own.
 
 import json
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -20,8 +22,13 @@ from kernelpipe.api.tolerant_texts import Tolerance, same_texts
 _SHOWN: Final = 300
 """How much of a value's text is told."""
 
+NOT_LOADED: Final = "values that are not the same bytes"
+"""Where values differ that cannot be loaded."""
+PICKLES: Final = frozenset({".pkl", ".pickle", ".joblib"})
+"""Kinds of the notebook's own files that are loaded to compare them."""
+
 Pair = tuple[Path, Path]
-"""Two files with values of the same names."""
+"""Two files with values of the same names, or two pickles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,16 +353,27 @@ class _ValueFile:
         from kernelpipe.runtime.values import read_values  # noqa: PLC0415 - only in the child
 
         try:
+            if Path(path).suffix.lower() in PICKLES:
+                return cls({"the object": _unpickled(Path(path))})
             return cls(read_values(path))
         except Exception as error:  # noqa: BLE001 - whatever loading a value raises
             return cls({}, f"{type(error).__name__}: {error}")
+
+
+def _unpickled(path: Path) -> object:
+    if path.suffix.lower() == ".joblib":
+        joblib: Any = import_module("joblib")  # comes with scikit-learn, with which it is used
+
+        return joblib.load(path)
+    with path.open("rb") as file:
+        return pickle.load(file)  # noqa: S301 - the notebook wrote it, and would load it
 
 
 def _compare_files(here: str, there: str, tolerance: Tolerance | None) -> list[Difference]:
     left, right = _ValueFile.read(here), _ValueFile.read(there)
     if left.problem or right.problem:
         problems = (left.problem or "loads", right.problem or "loads")
-        return [_told(*problems, "values that are not the same bytes")]
+        return [_told(*problems, NOT_LOADED)]
     names = [*left.values, *(name for name in right.values if name not in left.values)]
     comparison = _Comparison(tolerance)  # one: what names share counts, too
     found = (_compare_name(name, left.values, right.values, comparison) for name in names)

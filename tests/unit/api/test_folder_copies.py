@@ -47,7 +47,8 @@ def test_begin__after_a_run__is_as_in_the_beginning(project: Path, tmp_path: Pat
     assert sorted(each.name for each in again.iterdir()) == [".git", "kit", "n.ipynb"]
     assert (again / ".git").is_symlink()
     assert (again / "kit" / "__init__.py").read_text() == "x = 1"
-    assert sorted(folder.changed(kept)) == ["kit/__init__.py", "new/out.txt"]
+    assert sorted(folder.changed(kept)) == ["kit/__init__.py", "n.ipynb", "new/out.txt"]
+    assert not folder.changed(kept)["n.ipynb"].exists()
     assert notes == []
     assert (project / "n.ipynb").exists()
 
