@@ -1,8 +1,10 @@
 """Why a pipeline probably gave something else than its notebook."""
 
+import ast
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +15,7 @@ from kernelpipe.model.verification import Reason
 
 _CLOCK: Final = re.compile(
     r"\b(?:time\.(?:time|perf_counter|monotonic|process_time|ctime|strftime|localtime)(?:_ns)?"
+    r"|(?<![\w.])time\(\)"
     r"|perf_counter|datetime\.(?:now|today|utcnow)|date\.today|Timestamp\.(?:now|today)|timeit)\b"
 )
 _ENTROPY: Final = re.compile(
@@ -23,12 +26,19 @@ _RANDOM: Final = re.compile(
     r"\b(?:random\.\w+|(?:np|numpy)\.random\.\w+|torch\.rand\w*|\w+\.sample\(|shuffle\(|choice\("
     r"|train_test_split\(|KFold\([^)]*shuffle)"
 )
+_MODEL: Final = re.compile(
+    r"\b(?:PCA|TruncatedSVD|NMF|(?:MiniBatch)?KMeans|TSNE|GaussianMixture|IsolationForest"
+    r"|(?:RandomForest|ExtraTrees|GradientBoosting|HistGradientBoosting|MLP|SGD|DecisionTree)"
+    r"(?:Classifier|Regressor))\((?!(?:[^()]|\([^()]*\))*random_state)"
+)
 _SEED: Final = re.compile(
     r"\b(?:random\.seed|manual_seed|set_seed|random_state|default_rng)\s*[(=]"
 )
+_SEED_OF_ALL: Final = re.compile(r"\b(?:np|numpy)\.random\.seed\(|\bset_seed\(")
 _THREADS: Final = re.compile(
     r"\b(?:threading|concurrent\.futures|multiprocessing|n_jobs|asyncio)\b"
 )
+_LINE_OF_SHELL: Final = re.compile(r"(?m)^([ \t]*)[%!?].*$")
 _TIMED: Final = re.compile(r"(?m)^\s*%%?(?:time|timeit|prun)\b")
 
 
@@ -45,11 +55,23 @@ class Reasons:
     sources: Mapping[int, str]
     states: Mapping[StepName, frozenset[str]] = field(default_factory=dict)
 
-    def measures_time(self) -> bool:
-        """Tell whether the notebook looks at a clock."""
-        return any(
-            _CLOCK.search(source) or _TIMED.search(source) for source in self.sources.values()
-        )
+    def timed_cells(self) -> frozenset[int]:
+        """Return the cells that may show how long something took.
+
+        They look at a clock, or use what was made by a statement that does.
+        """
+        found = set()
+        names: set[str] = set()
+        for index, source in sorted(self.sources.items()):
+            if _TIMED.search(source):
+                found.add(index)
+            for statement in _statements(source):
+                used = {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
+                if not names & used and not _CLOCK.search(ast.unparse(statement)):
+                    continue
+                found.add(index)
+                names.update(_bound(statement))
+        return frozenset(found)
 
     def likely(self, step: StepName | None, cell: int | None) -> tuple[Reason, str]:
         """Return why what a cell of a step gave probably differs, and that in a sentence."""
@@ -74,6 +96,7 @@ class Reasons:
         setup = [index for index in self.sources if index not in owned]
         order = sorted({*own, *([] if cell is None else [cell])}, key=lambda i: (i != cell, i))
         is_seeded = any(_SEED.search(source) for source in self.sources.values())
+        is_all_seeded = any(_SEED_OF_ALL.search(source) for source in self.sources.values())
         for index in (*order, *others, *setup):
             source = self.sources.get(index, "")
             for pattern, doing in (
@@ -85,7 +108,10 @@ class Reasons:
                     text = f"cell {index} {doing} ({found[0].rstrip('(')})"
                     return Reason.NON_DETERMINISM, f"{text}; --twice tells whether that is why"
             random, threads = _RANDOM.search(source), _THREADS.search(source)
-            if random and not is_seeded:
+            random = (None if is_seeded else random) or (
+                None if is_all_seeded else _MODEL.search(source)
+            )
+            if random:
                 text = f"cell {index} draws random numbers without a seed ({random[0].rstrip('(')})"
                 return Reason.NON_DETERMINISM, f"{text}; --twice tells whether that is why"
             if threads:
@@ -126,6 +152,24 @@ class Reasons:
                     " the two"
                 )
         return None
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    code = _LINE_OF_SHELL.sub(r"\1pass", source)
+    with suppress(SyntaxError):
+        return ast.parse(code).body
+    return []
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement binds, but for those inside functions."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    return {
+        each.id
+        for each in ast.walk(statement)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    }
 
 
 def _touched(parts: Iterable[StepRun]) -> tuple[frozenset[str], frozenset[str]]:

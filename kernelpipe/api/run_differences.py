@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,8 @@ class Comparison:
     folder: Path
     """From which the notebook's own modules are imported."""
     tolerance: Tolerance
+    timed: frozenset[int] = frozenset()
+    """Cells that may show how long something took."""
     are_values_loaded_here: bool = False
     """Not in a process of its own."""
     cells: int = 0
@@ -114,20 +116,22 @@ class Comparison:
     def _compare_outputs(
         self, plain: Side, other: Side, cells: Collection[int], owners: Mapping[int, StepName]
     ) -> None:
-        sides = [
-            {index: each.outputs[index] for index in cells if index in each.outputs}
-            for each in (plain, other)
-        ]
         self.cells += len(cells)
-        for found in output_differences(*sides, tolerance=self.tolerance):
-            self._tell(
-                DifferenceKind.OUTPUT,
-                owners.get(found.cell),
-                found.cell,
-                found.what,
-                found.plain,
-                found.other,
+        for part in (self.timed.intersection(cells), set(cells) - self.timed):
+            one, two = (
+                {index: each.outputs[index] for index in part if index in each.outputs}
+                for each in (plain, other)
             )
+            tolerance = replace(self.tolerance, are_durations_masked=part <= self.timed)
+            for found in output_differences(one, two, tolerance=tolerance):
+                self._tell(
+                    DifferenceKind.OUTPUT,
+                    owners.get(found.cell),
+                    found.cell,
+                    found.what,
+                    found.plain,
+                    found.other,
+                )
 
     # -- values --------------------------------------------------------------------------------
     def _compare_values(self, plain: Side, other: Side) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?(?![\w])")
 _BLANKS: Final = re.compile(r"[ \t]+")
 _DURATION: Final = re.compile(
-    r"\b\d+(?:\.\d+)?(?:e[-+]?\d+)?(\s?)"
+    r"\b\d+(?:\.\d+)?(?:e[-+]?\d+)?(\s{0,2})"
     r"(s|secs?|seconds?|ms|msecs?|milliseconds?|µs|us|ns|mins?|minutes?)\b"
 )
 _MOMENTS: Final = (

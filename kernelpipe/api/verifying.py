@@ -161,10 +161,9 @@ class _Judge:
         self._plain = plain
         self._sources = {cell.index: cell.source for cell in subject.notebook.cells}
         self._reasons = Reasons(pipeline=subject.pipeline, run=run, sources=self._sources)
+        self._timed = self._reasons.timed_cells()
         self._tolerance = Tolerance(
-            relative=subject.relative,
-            between=between,
-            are_durations_masked=self._reasons.measures_time(),
+            relative=subject.relative, between=between, are_durations_masked=bool(self._timed)
         )
 
     def judge(
@@ -208,6 +207,7 @@ class _Judge:
             pipeline=self._subject.pipeline,
             folder=self._folder.path,
             tolerance=self._tolerance,
+            timed=self._timed,
             are_values_loaded_here=self._subject.bench.is_plain_warm,
         )
         owners = self._plain.owners

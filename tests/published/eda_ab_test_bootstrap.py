@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Did the new button work? A/B test with bootstrap
+# Did the new button work? A/B test with bootstrap
 # %% imports
 from __future__ import annotations
 import numpy as np
@@ -108,9 +108,9 @@ verdict   {verdict}
 draws     {len(boot.draws)}
 ''')
 # %% [markdown]
-# ### Notes
-# - the seed is set once, at the top
-# - a user who saw both pages says nothing
+### Notes
+- the seed is set once, at the top
+- a user who saw both pages says nothing
 # %%
 df.dtypes
 # %%

@@ -1,6 +1,6 @@
 # %% [markdown]
-# # Outbreak: daily cases, growth, comparisons
-# Data is simulated (SIR).
+# Outbreak: daily cases, growth, comparisons
+Data is simulated (SIR).
 # %%
 %matplotlib inline
 %config InlineBackend.figure_format = 'png'
@@ -100,7 +100,7 @@ with open('report.md', 'w') as f:
     f.write(report)
 !cat notes.txt report.md | wc -l
 # %% [markdown]
-# ## Appendix
+## Appendix
 # %%
 appendix = df.reset_index().pivot_table(index='country', values=['new', 'deaths'], aggfunc=['sum', 'max'])
 appendix

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Online retail: cohorts & RFM
+# Online retail: cohorts & RFM
 # %% imports
 import pandas as pd, numpy as np, matplotlib.pyplot as plt, seaborn as sns
 from operator import attrgetter
@@ -8,7 +8,7 @@ import os
 %matplotlib inline
 pd.set_option("display.precision", 3)
 # %% [markdown]
-# ## Make the file (normally downloaded)
+## Make the file (normally downloaded)
 # %% step:raw
 DATA_DIR = 'data'
 os.makedirs(DATA_DIR, exist_ok=True)
@@ -41,7 +41,7 @@ print(f'{100 * mult_orders_perc:.2f}% of customers ordered more than once.')
 ax = sns.histplot(n_orders, bins=12)
 ax.set(title='Distribution of number of orders per customer', xlabel='# of orders', ylabel='# of customers');
 # %% [markdown]
-# ## Cohorts
+## Cohorts
 # %% step:cohorts
 cohorts = df[['CustomerID', 'InvoiceNo', 'InvoiceDate']].drop_duplicates()
 cohorts['order_month'] = cohorts['InvoiceDate'].dt.to_period('M')
@@ -63,7 +63,7 @@ with sns.axes_style("white"):
     sns.heatmap(cohort_size_df, annot=True, cbar=False, fmt='g', ax=ax[0])
     fig.tight_layout()
 # %% [markdown]
-# ## RFM
+## RFM
 # %% step:rfm
 df['TotalSum'] = df['UnitPrice'] * df['Quantity']
 snapshot_date = df['InvoiceDate'].max() + dt.timedelta(days=1)

@@ -113,7 +113,7 @@ mat.iloc[:4, :4]
 ## Fewer dimensions
 
 # %% step:pca
-pca = PCA(2)
+pca = PCA(2, random_state=SEED)
 projected = pca.fit_transform(data)
 print(data.shape, projected.shape)
 

@@ -74,7 +74,7 @@ docs[0]
 
 # %%
 docs = [doc.replace('the ', 'The ', 1) if i % 3 == 0 else doc for i, doc in enumerate(docs)]
-docs[1] += '!!! 12 http://nowhere'
+docs[1] += '!!! 12 http://localhost'
 
 # %% [markdown]
 ### Cleaning

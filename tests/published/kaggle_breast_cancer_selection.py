@@ -1,6 +1,6 @@
 # %% [markdown]
-# # Feature selection and data visualization
-# 1. Visualization 1. Feature selection 1. Random forest
+# Feature selection and data visualization
+1. Visualization 1. Feature selection 1. Random forest
 # %% imports
 import numpy as np # linear algebra
 import pandas as pd # data processing
@@ -33,7 +33,7 @@ print('Number of Malignant : ', M)
 # %%
 x.describe()
 # %% [markdown]
-# Before violin plots we need to standardize.
+Before violin plots we need to standardize.
 # %%
 data_dia = y
 data = x
@@ -48,7 +48,7 @@ plt.xticks(rotation=90);
 toc = time.time()
 print("swarm plot time: ", toc - tic, " s")
 # %% [markdown]
-# ## Correlation
+## Correlation
 # %% step:select
 corr = x.corr().abs()
 upper = corr.where(np.triu(np.ones(corr.shape), k=1).astype(bool))

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Mall customers: segmentation
+# Mall customers: segmentation
 # %% imports
 import pandas as pd
 import numpy as np
@@ -61,7 +61,7 @@ num = ['age', 'income', 'score']
 data[num] = scaler.fit_transform(data[num])
 data.head(2)
 # %% [markdown]
-# ## Elbow
+## Elbow
 # %% step:elbow
 inertia = []
 for n in range(1, 7):

@@ -1,6 +1,6 @@
 # %% [markdown]
-# # Digit recognizer from scratch
-# No deep learning, I promise.
+# Digit recognizer from scratch
+No deep learning, I promise.
 # %% imports
 import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
@@ -29,7 +29,7 @@ X_train, X_test = X[:n_train], X[n_train:]
 y_train, y_test = y[:n_train], y[n_train:]
 Counter(y_train)
 # %% [markdown]
-# ## The classifier
+## The classifier
 # %% step:classifier
 class KNearestNeighbor(object):
     """ a kNN classifier with L2 distance """
@@ -67,7 +67,7 @@ num_correct = np.sum(y_test_pred == y_test)
 accuracy = float(num_correct) / len(y_test)
 print('Got %d / %d correct => accuracy: %f' % (num_correct, len(y_test), accuracy))
 # %% [markdown]
-# ## Cross-validation
+## Cross-validation
 # %% step:cv
 num_folds = 4
 k_choices = [1, 3, K, 8]
@@ -103,7 +103,7 @@ accuracy
 wrong = np.where(y_test_pred != y_test)[0]
 pd.DataFrame({'true': y_test[wrong], 'pred': y_test_pred[wrong].astype(int)}).head()
 # %% [markdown]
-# ## Where is it wrong?
+## Where is it wrong?
 # %%
 confusion = pd.crosstab(y_test, y_test_pred.astype(int), rownames=['true'], colnames=['predicted'])
 confusion

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Credit fraud || dealing with imbalanced datasets
+# Credit fraud || dealing with imbalanced datasets
 # %% imports
 import numpy as np
 import pandas as pd
@@ -57,7 +57,7 @@ original_Xtrain = original_Xtrain.values
 original_Xtest = original_Xtest.values
 print(len(original_ytrain), len(original_ytest), original_ytest.mean().round(4))
 # %% [markdown]
-# ## Random under-sampling
+## Random under-sampling
 # %% step:undersample
 df = df.sample(frac=1, random_state=8)
 fraud_df = df.loc[df['Class'] == 1]
@@ -105,8 +105,8 @@ auc
 # %% metrics
 best_recall = max(r['recall'] for r in report.values())
 # %% [markdown]
-# # Conclusion
-# Undersampling buys recall with precision.
+# Conclusion
+Undersampling buys recall with precision.
 # %%
 summary = pd.DataFrame(report).T
 summary['rank'] = summary['recall'].rank(ascending=False).astype(int)

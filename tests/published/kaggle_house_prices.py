@@ -1,5 +1,5 @@
 # %% [markdown]
-# # House prices: stacked regressions, short version
+# House prices: stacked regressions, short version
 # %% imports
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ train, test = df.iloc[:220].copy(), df.iloc[220:].drop(columns='SalePrice')
 print("The train data size is : {} ".format(train.shape))
 print("The test data size is : {} ".format(test.shape))
 # %% [markdown]
-# ## Outliers
+## Outliers
 # %% step:clean
 fig, ax = plt.subplots()
 ax.scatter(x=train['GrLivArea'], y=train['SalePrice'])
@@ -41,14 +41,14 @@ plt.show()
 train = train.drop(train[(train['GrLivArea'] > 2400) & (train['SalePrice'] < 300000)].index)
 len(train)
 # %% [markdown]
-# ## Target variable: log(1+x)
+## Target variable: log(1+x)
 # %%
 train["SalePrice"] = np.log1p(train["SalePrice"])
 from scipy import stats
 (mu, sigma) = stats.norm.fit(train['SalePrice'])
 print('\n mu = {:.2f} and sigma = {:.2f}\n'.format(mu, sigma))
 # %% [markdown]
-# ## Features engineering
+## Features engineering
 # %% step:features
 ntrain = train.shape[0]
 ntest = test.shape[0]
@@ -88,7 +88,7 @@ all_data = pd.get_dummies(all_data)
 train = all_data[:ntrain].astype(float)
 test = all_data[ntrain:].astype(float)
 # %% [markdown]
-# ## Modelling
+## Modelling
 # %% functions
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.base import BaseEstimator, TransformerMixin, RegressorMixin, clone

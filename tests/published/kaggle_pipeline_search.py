@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Pipelines, ColumnTransformer and a small search
+# Pipelines, ColumnTransformer and a small search
 # %% imports
 import os
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
@@ -97,7 +97,7 @@ again = joblib.load(models_dir / f'{winner}.joblib')
 assert np.allclose(again.predict_proba(test), best_model.predict_proba(test))
 pd.Series(again.predict(test), name='pred').value_counts()
 # %% [markdown]
-# ## Clean up
+## Clean up
 # %%
 for p in models_dir.glob('*.joblib'):
     p.unlink()

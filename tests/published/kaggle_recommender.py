@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Movie recommender: from popularity to matrix factorisation
+# Movie recommender: from popularity to matrix factorisation
 # %% imports
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ test_idx = ratings.sample(frac=.2, random_state=0).index
 train_r, test_r = ratings.drop(test_idx), ratings.loc[test_idx]
 len(train_r), len(test_r)
 # %% [markdown]
-# ## SGD
+## SGD
 # %% step:mf
 class MF:
     history = []
@@ -109,4 +109,4 @@ with open('recommendations.json', 'w') as f:
     json.dump({u: recommend(u) for u in range(5)}, f, indent=2)
 print(open('recommendations.json').read()[:60])
 # %% [markdown]
-# The end.
+The end.

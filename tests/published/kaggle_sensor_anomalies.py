@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Predictive maintenance: anomalies in sensor data
+# Predictive maintenance: anomalies in sensor data
 # %% imports
 import numpy as np
 import pandas as pd
@@ -100,7 +100,7 @@ best_f1 = scores['f1'].max()
 caught = sum(found_forest.iloc[a:b].any() for a, b in failures)
 print(f'{caught} of {len(failures)} failures were seen, last state of the generator: {rs.rand():.6f}')
 # %% [markdown]
-# ## Which method?
+## Which method?
 # %%
 ranking = scores.sort_values('f1', ascending=False)
 ranking.plot.bar(rot=0);

@@ -1,6 +1,6 @@
 # %% [markdown]
-# # Who survives? EDA + feature engineering
-# *If you find this kernel useful, please upvote!*
+# Who survives? EDA + feature engineering
+*If you find this kernel useful, please upvote!*
 # %% imports
 import numpy as np # linear algebra
 import pandas as pd # data processing, CSV file I/O (e.g. pd.read_csv)
@@ -12,8 +12,8 @@ warnings.filterwarnings('ignore')
 sns.set_theme(style='whitegrid')
 pd.set_option('display.max_columns', 30)
 # %% [markdown]
-# ## 1. Load the data
-# The real competition has a csv; here passengers are made up.
+## 1. Load the data
+The real competition has a csv; here passengers are made up.
 # %% step:load
 np.random.seed(42)
 n = 400
@@ -40,7 +40,7 @@ train = train.drop(test.index)
 y_hidden = test.pop('Survived')
 print(train.shape, test.shape)
 # %% [markdown]
-# ## 2. A first look
+## 2. A first look
 # %% step:eda
 train.info()
 # %%
@@ -61,8 +61,8 @@ for col in ['Pclass', 'Embarked', 'SibSp']:
     print(pd.crosstab(train[col], train['Survived']))
     print('-' * 20)
 # %% [markdown]
-# ## 3. Feature engineering
-# Do everything to both frames at once.
+## 3. Feature engineering
+Do everything to both frames at once.
 # %% step:features
 full = [train, test]
 for df in full:
@@ -96,7 +96,7 @@ train = pd.get_dummies(train, columns=['Embarked', 'Title'], dtype=int)
 test = pd.get_dummies(test, columns=['Embarked', 'Title'], dtype=int)
 test = test.reindex(columns=[c for c in train.columns if c != 'Survived'], fill_value=0)
 # %% [markdown]
-# ## 4. Model
+## 4. Model
 # %% step:model
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -118,7 +118,7 @@ clf
 # %% metrics
 cv_score = scores[best]
 # %% [markdown]
-# ## 5. Submit
+## 5. Submit
 # %% step:submit
 submission = pd.DataFrame({'PassengerId': test['PassengerId'], 'Survived': clf.predict(test.drop('PassengerId', axis=1))})
 submission.to_csv('submission.csv', index=False)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Toxic comments — tf-idf baseline
+# Toxic comments — tf-idf baseline
 # %% imports
 import re
 import string
@@ -35,7 +35,7 @@ lens.mean(), lens.std().round(3), lens.max()
 # %%
 lens.hist(bins=15);
 # %% [markdown]
-# ## Cleaning
+## Cleaning
 # %% step:clean
 re_tok = re.compile(f'([{string.punctuation}“”¨«»®´·º½¾¿¡§£₤‘’])')
 def tokenize(s): return re_tok.sub(r' \1 ', s).split()
@@ -100,4 +100,4 @@ for t in ['You are an IDIOT and this is trash', 'thanks for the great source']:
 # %%
 vocabulary['idiot'], sum(vocabulary.values())
 # %% [markdown]
-# Fin.
+Fin.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Store sales: baseline → lag features → forecast
+# Store sales: baseline → lag features → forecast
 # %% imports
 import pandas as pd
 import numpy as np
@@ -52,7 +52,7 @@ features = [c for c in sales.columns if c not in ('date', 'sales')]
 print(cutoff.date(), len(tr), len(va))
 features
 # %% [markdown]
-# ## Baselines
+## Baselines
 # %% step:baseline
 def mape(y_true, y_pred):
     return np.mean(np.abs((y_true - y_pred) / y_true)) * 100
@@ -62,7 +62,7 @@ results['naive'] = mape(va.sales, va.lag_1)
 results['seasonal'] = mape(va.sales, va.lag_7)
 results
 # %% [markdown]
-# ## Models
+## Models
 # %% step:model
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor

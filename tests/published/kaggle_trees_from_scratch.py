@@ -1,6 +1,6 @@
 # %% [markdown]
-# # Decision trees & random forest in pure numpy
-# > "What I cannot create, I do not understand"
+# Decision trees & random forest in pure numpy
+> "What I cannot create, I do not understand"
 # %% imports
 import numpy as np
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ X.shape, len(tr), len(te)
 # %%
 pd.plotting.scatter_matrix(df[['alcohol', 'flavanoids', 'proline']], c=df['target'], figsize=(4, 4));
 # %% [markdown]
-# ## Impurity
+## Impurity
 # %% step:tree
 def gini(y):
     if len(y) == 0:
@@ -97,7 +97,7 @@ def show(node, indent=0):
         show(node.left, indent + 1); show(node.right, indent + 1)
 show(tree.root)
 # %% [markdown]
-# ## Forest
+## Forest
 # %% step:forest
 class Forest:
     def __init__(self, n=8, **kw):
@@ -135,7 +135,7 @@ log.info('nodes made in all: %s', Node.count)
 agree = pd.crosstab(tree.predict(X[te]), forest.predict(X[te]))
 agree
 # %% [markdown]
-# ## Depth
+## Depth
 # %%
 by_depth = {}
 for depth in (1, 2, 4):

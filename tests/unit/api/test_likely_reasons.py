@@ -112,7 +112,33 @@ def test_likely__file_of_a_step_that_is_not_before__is_the_reason() -> None:
 
 
 @pytest.mark.parametrize("line", ["%%time", "t = time.perf_counter()", "datetime.now()"])
-def test_measures_time__clock__is_seen(line: str) -> None:
+def test_timed_cells__clock__is_seen(line: str) -> None:
     """Then durations in outputs do not count."""
-    assert reasons(f"# %% step:a\n{line}\nx = 1").measures_time()
-    assert not reasons("# %% step:a\nx = 1").measures_time()
+    assert reasons(f"# %% step:a\n{line}\nx = 1").timed_cells() == {0}
+    assert not reasons("# %% step:a\nx = 1").timed_cells()
+
+
+def test_likely__model_without_a_seed_of_its_own__is_named() -> None:
+    """Unless all that draw have one; a seed elsewhere does not help it."""
+    text = "# %% imports\nimport sklearn\nrandom_state = 1\n# %% step:a\nx = PCA(2, copy=1)\n"
+
+    assert (
+        reasons(text).likely(A, 2)[1].startswith("cell 1 draws random numbers without a seed (PCA")
+    )
+    for seeded in (text.replace("copy=1", "random_state=1"), f"{text}np.random.seed(1)"):
+        assert reasons(seeded).likely(A, 2)[0] is Reason.OURS
+
+
+def test_timed_cells__clock_and_what_comes_of_it__only() -> None:
+    """Elsewhere amounts with a unit of time are data."""
+    found = reasons(
+        "# %% step:a\n%matplotlib inline\ndef timed(f):\n    begun = time.time()\n    f()\n"
+        "    return time.time() - begun\n"
+        "# %%\nprint('30 minutes of work')\n"
+        "# %%\n%%time\nn = 1\n"
+        "# %%\ntook = timed(print)\n"
+        "# %%\nprint(n, 'days')\n"
+        "# %% step:b\nprint(f'{took} s')\n"
+    )
+
+    assert found.timed_cells() == {0, 2, 3, 5}
