@@ -3,7 +3,8 @@
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import kit
@@ -14,6 +15,8 @@ from processes import Commands, wait
 from published_kit import Published, example_notebooks, published_notebooks
 
 from kernelpipe import api
+from kernelpipe.analysis.history import Read
+from kernelpipe.analysis.linking import Linker, Links
 from kernelpipe.cli.verify_reports import describe_verification
 from kernelpipe.errors import CompileError, UsageError
 from kernelpipe.model.run import RunState
@@ -145,6 +148,85 @@ def test_verify__pipeline_fails_alone__is_told_as_its_ending(
     assert first.plain == "it succeeds"
     assert "UnstorableValueError" in first.pipeline
     assert first.reason is Reason.OURS
+
+
+def _older(reads: list[Read], name: str, step: str) -> list[Read]:
+    """Return ``reads`` as if the last change of ``name`` before ``step`` had been overlooked."""
+    return [
+        replace(each, version=each.version - 1)
+        if each.name == name and each.placed.step == step
+        else each
+        for each in reads
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "spoil", "expected"),
+    [
+        pytest.param(
+            ("x = [1]", "x.append(2)", "print(x)"),
+            lambda reads: _older(reads, "x", "c"),
+            ("output", 2, "output 1 (stdout)", "[1, 2]\n", "[1]\n"),
+            id="change",
+        ),
+        pytest.param(
+            ("import random\nrandom.seed(3)\nx = 1", "x += 1", "random.random()"),
+            lambda reads: [each for each in reads if not each.name.startswith("@")],
+            ("output", 2, "output 1 (text/plain)", "0.23796462709189137", None),
+            id="hidden state",
+        ),
+        pytest.param(
+            ("k = 1\ndef f():\n    return k", "k = 2", "print(f())"),
+            lambda reads: _older(reads, "k", "c"),
+            ("output", 2, "output 1 (stdout)", "2\n", "1\n"),
+            id="global of a function",
+        ),
+        pytest.param(
+            ("f = lambda: 1", "f = lambda: 2", "g = f", "print(g.__name__)"),
+            lambda reads: _older(reads, "f", "c"),
+            ("value", 2, "value g['code']['constants'][1]", "2", "1"),
+            id="function",
+        ),
+        pytest.param(
+            (
+                "import numpy as np\nx = np.zeros(5000)",
+                "x[2500] = 1e-9",
+                "y = x * 1",
+                "print(y.shape)",
+            ),
+            lambda reads: _older(reads, "x", "c"),
+            ("value", 2, "value y[2500]", "np.float64(1e-09)", "np.float64(0.0)"),
+            id="array",
+        ),
+    ],
+)
+def test_verify__analysis_is_wrong__is_found(
+    cells: tuple[str, ...],
+    spoil: Callable[[list[Read]], list[Read]],
+    expected: tuple[str, int, str, str, str | None],
+    bench: api.Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a step takes is spoiled: the step gets something else, and that does not pass."""
+    right = Linker.link
+
+    def link(linker: Linker) -> Links:
+        linker.history.reads = spoil(linker.history.reads)
+        return right(linker)
+
+    notebook = [
+        kit.code(source, f"step:{name}") for name, source in zip("abcd", cells, strict=False)
+    ]
+    assert verified(bench, tmp_path, *notebook).found == ()
+
+    monkeypatch.setattr(Linker, "link", link)
+    first = verified(bench, tmp_path, *notebook).found[0]
+
+    kind, cell, what, plain, pipeline = expected
+    assert (first.kind.value, first.cell, first.what, first.plain) == (kind, cell, what, plain)
+    assert pipeline in {None, first.pipeline}
+    assert first.plain != first.pipeline
 
 
 CLOCK = (
