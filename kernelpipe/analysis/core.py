@@ -176,6 +176,8 @@ class Core:
         """Of the class whose body or method this is."""
         self.me: Value = NOTHING
         """The first parameter of the method that this is."""
+        self.imported: dict[str, Value] = {}
+        """Of a function: what its cell has bound above it."""
 
     # -- recursion points, defined by the parts ------------------------------------------------
     def evaluate(self, node: ast.expr | None) -> Value:
@@ -344,7 +346,7 @@ class Core:
         """Return what global ``name`` may be, and record the read."""
         if self.in_function:
             self.effects.reads.add(name)
-            known = self.world.names.get(name)
+            known = self.world.names.get(name) or self.imported.get(name)
             if name not in self.world.rebound and known is not None and _is_library(known):
                 return known
             if known is None and self._is_builtin(name):

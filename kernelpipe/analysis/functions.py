@@ -82,6 +82,7 @@ class Functions(Core):
         }
         inner = type(self)(self.world, scope, summary.effects)
         inner.bases = self.bases
+        inner.imported = self.imported if self.in_function else self._cell_scope().flow.bound
         if self.scope.kind == ScopeKind.CLASS and summary.positional:
             inner.me = frozenset({summary.parameters[summary.positional[0]]})
         else:

@@ -124,6 +124,7 @@ class OwnCalls(UnknownCalls):
             self._replay_call(call, translate)
         for symbol, deep in effects.changed.items():
             self.change(translate.of(symbol), deep=deep)
+            self._change_library(translate.of(symbol))
         for symbol in tuple(translate.mapping):
             self._copy_holdings(symbol, translate)
         for name in effects.reads:
@@ -151,6 +152,16 @@ class OwnCalls(UnknownCalls):
         given = frozenset[Obj]().union(*bindings.values())
         if deeper and not self.effects.changed.keys().isdisjoint(reach(given)):
             self.change(deeper, deep=True)
+
+    def _change_library(self, value: Value) -> None:
+        """Record a change of a library, which a function made of a name not known when it was read.
+
+        What is imported above a function is known there (``load_global``).
+        """
+        for o in value:
+            for whole in o.wholes if o.is_part else (o,):
+                if whole.kind is Kind.MODULE:
+                    self.effects.foreign_stores.append(whole.dotted or "a library")
 
     def _apply_cached(self, function: FunctionSummary, translate: "_Translation") -> None:
         """Apply the effects of a cached function, and note it if anybody can see whether it ran."""
