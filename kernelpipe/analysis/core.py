@@ -309,6 +309,11 @@ class Core:
             if is_write or not isinstance(path, str) or written not in self.effects.files:
                 self.effects.files.add(use)  # else it reads what is its own
 
+    def note_import(self, module: str) -> None:
+        """Record that the file of a module may be read, were it one beside the notebook."""
+        path = module.lstrip(".").replace(".", "/") + ".py"
+        self.effects.files.add(FileUse(path=path, is_write=False, is_import=True))
+
     def is_seeded(self, state: str) -> bool:
         """Tell whether a random generator was given a seed before this point."""
         return state in self.world.seeded or any(

@@ -34,6 +34,10 @@ class FileCalls(UnknownCalls):
         if dotted in _COMMANDS or dotted.startswith(("os.spawn", "os.exec")):
             self.shell_files(_command(arguments))
             return
+        if dotted == "importlib.reload":
+            for o in all_values(arguments):
+                if o.kind is Kind.MODULE and o.dotted is not None:
+                    self.note_import(o.dotted)
         for argument in files_of_function(dotted):
             self._file_argument(argument, arguments, is_pattern=dotted in _PATTERNS)
         self._connections(all_values(arguments))

@@ -10,7 +10,6 @@ from kernelpipe.analysis.names import imported_as
 from kernelpipe.analysis.operators import OPERATORS
 from kernelpipe.analysis.own_calls import find_method
 from kernelpipe.analysis.stars import star_names
-from kernelpipe.analysis.summaries import FileUse
 
 _SWALLOWING = frozenset(
     "contextlib.suppress contextlib.ExitStack pytest.raises pytest.warns".split()
@@ -148,7 +147,7 @@ class Statements(Core):
     def _Import(self, node: ast.Import) -> None:
         for alias in node.names:
             name = imported_as(alias)
-            self._note_import(alias.name)
+            self.note_import(alias.name)
             dotted = alias.name if alias.asname else name
             self.bind(name, frozenset({new(Kind.MODULE, dotted=dotted)}))
 
@@ -159,15 +158,11 @@ class Statements(Core):
                 self._import_star(module)
                 continue
             name = imported_as(alias)
-            self._note_import(module)
+            self.note_import(module)
             self.bind(name, frozenset({new(Kind.IMPORTED, dotted=f"{module}.{alias.name}")}))
 
-    def _note_import(self, module: str) -> None:
-        path = module.lstrip(".").replace(".", "/") + ".py"
-        self.effects.files.add(FileUse(path=path, is_write=False, is_import=True))
-
     def _import_star(self, module: str) -> None:
-        self._note_import(module)
+        self.note_import(module)
         names = star_names(module, self.world.directory)
         if names is None:
             self.binds_unknown = True
