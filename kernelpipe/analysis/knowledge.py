@@ -369,6 +369,11 @@ _SETTERS = re.compile(
     r"setswitchinterval|setdefaulttimeout|setrecursionlimit|configure|login|install|"
     r"set[A-Z]\w+"
 )
+_SETTING = frozenset(
+    "signal.signal mimetypes.add_type copyreg.pickle urllib.request.install_opener os.umask "
+    "csv.field_size_limit".split()
+)
+"""Functions that set something for all later code, though their names do not look like it."""
 
 
 def sets_library_up(dotted: str) -> bool:
@@ -382,4 +387,5 @@ def sets_library_up(dotted: str) -> bool:
     has_state = known is not None and known.state is not None
     if root == "tqdm" and last == "pandas":
         return True
-    return bool(_SETTERS.fullmatch(last)) and root != "builtins" and not has_state
+    is_setter = bool(_SETTERS.fullmatch(last)) or dotted in _SETTING
+    return is_setter and root != "builtins" and not has_state

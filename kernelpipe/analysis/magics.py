@@ -27,6 +27,7 @@ from kernelpipe.analysis.run_files import find_script
 from kernelpipe.analysis.source import nodes_of
 from kernelpipe.analysis.stars import star_names
 from kernelpipe.analysis.summaries import Argument, SessionUse, StateUse
+from kernelpipe.model.pipeline import STORE
 
 __all__ = ["PLAIN_LINE_MAGICS", "Magics"]
 
@@ -202,22 +203,22 @@ class Magics(MagicTexts, FileCalls):
         options, rest = split_options(line, "drz")
         names = [word for word in rest.split() if word.isidentifier()]
         if "r" in options:
-            self.file_use("/%store" if not names else f"/%store/{names[0]}", is_write=False)
+            self.file_use(f"{STORE}/{names[0]}" if names else STORE, is_write=False)
             for name in names:
                 self.bind(name, frozenset({new(Kind.UNKNOWN)}))
             if not names:
                 self._unknown()
         elif "d" in options or "z" in options:
-            self.file_use("/%store", is_write=True)
+            self.file_use(STORE, is_write=True)
         elif not names:
-            self.file_use("/%store", is_write=False)
+            self.file_use(STORE, is_write=False)
         elif ">" in rest:
             self._read_quietly_code(names[0])
             self.file_use(rest.rpartition(">")[2].strip() or None, is_write=True)
         else:
             for name in names:
                 self._read_quietly_code(name)
-                self.file_use(f"/%store/{name}", is_write=True)
+                self.file_use(f"{STORE}/{name}", is_write=True)
 
     def _magic_run(self, line: str) -> None:
         self._read_text(line)

@@ -13,7 +13,7 @@ from kernelpipe.analysis.verdicts import file_place
 from kernelpipe.model.explanation import Explanation, Reason, ReasonKind, StepLink
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import Pipeline
+from kernelpipe.model.pipeline import Pipeline, describe_path
 
 _DONE = {
     Event.BIND: "makes",
@@ -236,7 +236,7 @@ class _Reasons:
         for tie in self.subject.ties:
             if (tie.producer, tie.consumer) != (self.first, self.second):
                 continue
-            path = f"the file '{tie.path}'" if tie.path else "a file whose path is not known"
+            path = describe_path(tie.path) if tie.path else "a file whose path is not known"
             done = "reads what was written to" if tie.is_read else "touches"
             yield Reason(
                 kind=ReasonKind.FILE,

@@ -28,6 +28,7 @@ from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell
+from kernelpipe.model.pipeline import describe_path
 from kernelpipe.notebook.transform import PythonText
 
 
@@ -186,7 +187,7 @@ def _files(subject: Subject) -> Iterable[Diagnostic]:
     for placed, _ in subject.history.files if subject.ties else ():
         touching.setdefault(placed.step, []).append(placed)
     for tie in subject.ties:
-        path = f"the file '{tie.path}'" if tie.path else "a file"
+        path = describe_path(tie.path) if tie.path else "a file"
         here, there = (
             file_place(subject, touching[step], tie.path) for step in (tie.consumer, tie.producer)
         )

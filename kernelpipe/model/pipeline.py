@@ -88,6 +88,23 @@ class Edge:
     """Known files and folders that both may touch, one of them writing, sorted."""
 
 
+STORE = "/%store"
+"""Stands for IPython's folder of what ``%store`` keeps; ``/%store/NAME`` for one value in it."""
+
+
+def is_store(path: str) -> bool:
+    """Tell whether a path stands for what ``%store`` keeps."""
+    return path == STORE or path.startswith(f"{STORE}/")
+
+
+def describe_path(path: str) -> str:
+    """Return what messages call the file or folder at a path."""
+    if not is_store(path):
+        return f"the file '{path}'"
+    name = path.removeprefix(STORE).strip("/")
+    return f"the value '{name}' of '%store'" if name else "the values of '%store'"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTie:
     """``consumer`` may touch a file that ``producer`` touched before; at least one may write it.

@@ -10,13 +10,11 @@ from kernelpipe.backends.kfp.travelling_files import is_on_one_claim, is_shared
 from kernelpipe.compiler.task import Task, TaskFile
 from kernelpipe.errors import UsageError
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, Pipeline
+from kernelpipe.model.pipeline import WORKING_DIRECTORY, FileFlow, Pipeline, is_store
 from kernelpipe.runtime.pod_files import path_fault
 
 FILES_PORT: Final = "files"
 """What the ports of files begin with; a dash follows, which ports of values never have."""
-_STORE: Final = "/%store"
-"""What the analysis calls the folder of ``%store``; each step has a profile of its own."""
 _FEWEST_SLASHES: Final = 2
 _LONGEST: Final = 60
 
@@ -57,7 +55,7 @@ def left_behind(
     """
     for flow in pipeline.file_flows:
         reason = why_not(pipeline, flow)
-        is_within = not _is_stored(flow) and any(
+        is_within = not is_store(flow.path) and any(
             {flow.producer, flow.consumer} <= set(each) for each in merged.values()
         )
         if is_shared(pipeline, flow):
@@ -113,7 +111,7 @@ def why_not(pipeline: Pipeline, flow: FileFlow) -> str | None:
         return "no file travels to an on-exit step"
     if steps[flow.producer].loop is not None:
         return "each item of its loop leaves files in a pod of its own"
-    if _is_stored(flow):
+    if is_store(flow.path):  # each pod has a profile of its own
         return "what '%store' keeps stays in its pod"
     if is_on_one_claim(pipeline, flow):
         return "it is on a volume that only one of them mounts"
@@ -132,10 +130,6 @@ def _why_unordered(pipeline: Pipeline, flow: FileFlow) -> str | None:
     if loop is not None and loop.is_ordered and is_file:
         return "the items of its loop run in any order, and at the same time"
     return None
-
-
-def _is_stored(flow: FileFlow) -> bool:
-    return flow.path == _STORE or flow.path.startswith(f"{_STORE}/")
 
 
 def _is_outside(path: str) -> bool:

@@ -17,7 +17,7 @@ from kernelpipe.compiler.task import Task
 from kernelpipe.model.diagnostic import Diagnostic, Severity, in_notebook_order
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
-from kernelpipe.model.pipeline import WORKING_DIRECTORY, Pipeline
+from kernelpipe.model.pipeline import WORKING_DIRECTORY, Pipeline, describe_path
 from kernelpipe.notebook.values import parse_quantity
 
 _QUANTITIES: Final = {
@@ -144,7 +144,7 @@ def _check_files(
     said = set()
     for flow, reason in left_behind(pipeline, merged):
         is_known = flow.path != WORKING_DIRECTORY
-        name = f"the file '{flow.path}'" if is_known else "a file"
+        name = describe_path(flow.path) if is_known else "a file"
         verb = ("reads" if is_known else "may read") if flow.is_read else "may change"
         said.add((flow.producer, flow.consumer))
         yield Diagnostic(

@@ -34,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--engine",
         type=one_of("auto", "kernel"),
         default="auto",
-        help="what executes the pipeline's steps: auto or kernel",
+        metavar="auto|kernel",
+        help="what executes the pipeline's steps, as for run",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 

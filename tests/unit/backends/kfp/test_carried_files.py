@@ -89,8 +89,8 @@ LOOP = kit.code("names = ['a', 'b']\nname = 'a'", "parameters")
         ),
         pytest.param(
             [kit.code("x = 1\n%store x", "step:a"), kit.code("%store -r x", "step:b")],
-            "step 'b' reads the file '/%store/x' that step 'a' writes: what '%store' keeps stays "
-            "in its pod",
+            "step 'b' reads the value 'x' of '%store' that step 'a' writes: what '%store' keeps "
+            "stays in its pod",
             id="store",
         ),
         pytest.param(
