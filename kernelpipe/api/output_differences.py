@@ -92,6 +92,52 @@ def output_differences(
     return found
 
 
+def stable_difference(
+    cell: int, plain: Sequence[Outputs], other: Outputs, *, tolerance: Tolerance
+) -> OutputDifference | None:
+    """Return what differs first in what plain runs of a cell have in common, line by line.
+
+    Args:
+        cell: Its index.
+        plain: What it put out in each plain run; if not as many outputs, they have nothing in
+            common.
+        other: What it put out in the run that is compared with them.
+        tolerance: What counts as the same text.
+    """
+    runs = [normalise(each) for each in (*plain, other)]
+    if len({len(each) for each in runs[:-1]}) > 1:
+        return None
+    first = [_lines(each) for each in runs[0]]
+    again = [[_lines(each) for each in run] for run in runs[1:-1]]
+    there = [_lines(each) for each in runs[-1]]
+    for number, lines in enumerate(first):
+        same = [run[number] for run in again]
+        if any(len(each) != len(lines) for each in same):
+            continue
+        kept = [
+            at
+            for at, line in enumerate(lines)
+            if all(_differ(line, each[at], tolerance) is None for each in same)
+        ]
+        for at in kept:
+            found = there[number][at] if number < len(there) and at < len(there[number]) else None
+            texts = ("line", _described(lines[at]), "nothing")
+            difference = texts if found is None else _differ(lines[at], found, tolerance)
+            if difference is not None:
+                what = f"output {number + 1} ({_kind(lines[at])})"
+                return OutputDifference(
+                    cell=cell, what=what, plain=difference[1], other=difference[2]
+                )
+    return None
+
+
+def _lines(output: JSON) -> list[JSON]:
+    """Return a stream as one output per line, any other output as the only one."""
+    if output["output_type"] != "stream":
+        return [output]
+    return [{**output, "text": line} for line in output["text"].splitlines()]
+
+
 def normalise(outputs: Outputs) -> list[JSON]:
     """Return ``outputs`` without what two runs of the same code never have in common.
 

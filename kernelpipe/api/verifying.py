@@ -1,7 +1,7 @@
 """Whether a notebook gives as a pipeline what it gives when it runs from top to bottom."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from kernelpipe.api.benches import Bench, Subject, run_as_pipeline, run_plainly
 from kernelpipe.api.folder_copies import WorkingFolder
 from kernelpipe.api.likely_reasons import Reasons
 from kernelpipe.api.operations import OnDiagnostic, PathLike, report_diagnostics
+from kernelpipe.api.output_differences import stable_difference
 from kernelpipe.api.run_differences import (
     Comparison,
     Found,
@@ -21,7 +22,7 @@ from kernelpipe.api.run_differences import (
 )
 from kernelpipe.api.tolerant_texts import Tolerance
 from kernelpipe.model.run import Run, RunState
-from kernelpipe.model.verification import Discrepancy, LeftOut, Reason, Verification
+from kernelpipe.model.verification import DifferenceKind, Discrepancy, LeftOut, Reason, Verification
 
 if TYPE_CHECKING:
     from kernelpipe.backends.local import Reporter
@@ -180,7 +181,11 @@ class _Judge:
         repeated = [self._compare(sides[0], other) for other in sides[1:]]
         unstable = {found.key for each in repeated for found in each.found}
         reasons = replace(self._reasons, states=compared.states)
-        found = [each for each in compared.found if each.key not in unstable]
+        found = [
+            kept
+            for each in compared.found
+            if (kept := self._stable(each, unstable, sides, piped)) is not None
+        ]
         run = self._run
         return Verification(
             name=self._subject.pipeline.name,
@@ -201,6 +206,25 @@ class _Judge:
             error=piped.error if piped.error is not None and sides[0].error is not None else None,
             notes=tuple(dict.fromkeys([*notes, *compared.notes])),
         )
+
+    def _stable(
+        self, found: Found, unstable: Collection[object], sides: Sequence[Side], piped: Side
+    ) -> Found | None:
+        """Return what of a finding the plain runs have in common, None if that is the same."""
+        cell = found.cell
+        if found.key not in unstable:
+            return found
+        if found.kind is not DifferenceKind.OUTPUT or cell is None:
+            return None
+        each = stable_difference(
+            cell,
+            [side.outputs.get(cell, ()) for side in sides],
+            piped.outputs.get(cell, ()),
+            tolerance=self._tolerance,
+        )
+        if each is None:
+            return None
+        return replace(found, what=each.what, plain=each.plain, other=each.other)
 
     def _compare(self, plain: Side, other: Side) -> Comparison:
         comparison = Comparison(

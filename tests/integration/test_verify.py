@@ -263,6 +263,25 @@ def test_verify__clock_twice__is_no_fault_of_the_pipeline(bench: api.Bench, tmp_
     ]
 
 
+def test_verify__twice_and_a_fault_beside_the_clock__is_found(
+    bench: api.Bench, tmp_path: Path
+) -> None:
+    """A cell that prints the time as well can still be wrong."""
+    found = verified(
+        bench,
+        tmp_path,
+        kit.code(
+            "import sys, time\nprint(time.time_ns())\n"
+            "print('kernelpipe_runtime.boundaries' in sys.modules)",
+            "step:a",
+        ),
+        twice=True,
+    )
+
+    (only,) = found.found
+    assert (only.cell, only.plain, only.pipeline) == (0, "True", "False")
+
+
 def test_verify__what_no_two_runs_share__does_not_count(bench: api.Bench, tmp_path: Path) -> None:
     """Times of day, durations, addresses, bars, temporary places and working folders."""
     found = verified(
