@@ -85,8 +85,9 @@ def path_fault(value: object, default: object, *, must_be_default: bool) -> str 
     if must_be_default:
         return "only its default is where they travel"
     for text in value if isinstance(value, list) else [value]:
-        is_path = isinstance(text, str) and "://" not in text
-        if is_path and (text.startswith(("/", "~")) or ".." in PurePosixPath(text).parts):
+        if not isinstance(text, str) or "://" in text:
+            continue
+        if text.startswith(("/", "~")) or ".." in PurePosixPath(text).parts:
             return f"'{text}' leads out of the working directory"
     return None
 
