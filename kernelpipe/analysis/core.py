@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, reach
-from kernelpipe.analysis.knowledge import STATE_OBJECTS
+from kernelpipe.analysis.knowledge import state_of
 from kernelpipe.analysis.summaries import (
     Argument,
     Effects,
@@ -279,11 +279,10 @@ class Core:
 
     def changes_state(self, dotted: str | None) -> bool:
         """Tell whether the library object ``dotted`` holds hidden state, and record its change."""
-        for prefix, state in STATE_OBJECTS.items():
-            if dotted is not None and (dotted == prefix or dotted.startswith(prefix + ".")):
-                self.state_event(state, StateUse.CHANGE)
-                return True
-        return False
+        state = state_of(dotted)
+        if state is not None:
+            self.state_event(state, StateUse.CHANGE)
+        return state is not None
 
     def file_use(
         self, path: object, *, is_write: bool, is_whole: bool = False, is_pattern: bool = False

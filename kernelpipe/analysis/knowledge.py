@@ -74,6 +74,15 @@ STATE_OBJECTS = {
 }
 """Library objects (and what is below them) that hold state: a store into one changes the state."""
 
+
+def state_of(dotted: str | None) -> str | None:
+    """Return the hidden state that the library object ``dotted`` holds, None if it holds none."""
+    for prefix, state in STATE_OBJECTS.items():
+        if dotted is not None and (dotted == prefix or dotted.startswith(prefix + ".")):
+            return state
+    return None
+
+
 IMMUTABLE_BUILTINS = _names(
     "abs all any ascii bin bool bytes callable chr complex divmod float format hasattr hash hex "
     "id int isinstance issubclass len oct ord pow print range repr slice str type display "

@@ -30,11 +30,11 @@ from kernelpipe.analysis.knowledge import (
     MAPPING,
     OPAQUE_BUILTINS,
     SHARING_BUILTINS,
-    STATE_OBJECTS,
     CallFacts,
     Result,
     library_call,
     sets_library_up,
+    state_of,
 )
 from kernelpipe.analysis.known_methods import (
     changes_first,
@@ -99,7 +99,7 @@ class LibraryCalls(FileCalls):
 
     def _call_state_method(self, owner: str, method: str) -> bool:
         """Tell whether a method belongs to a library object that holds hidden state."""
-        state = _state_of(owner)
+        state = state_of(owner)
         if state == "@logging":
             if method in _LOGGING_SETTERS and owner != "logging":
                 self.state_event(state, StateUse.CHANGE)
@@ -384,13 +384,6 @@ def _split(arguments: tuple[Argument, ...]) -> Value:
     o.items = tuple(items)
     o.hold(frozenset[Obj]().union(*items))
     return frozenset({o})
-
-
-def _state_of(dotted: str) -> str | None:
-    for prefix, state in STATE_OBJECTS.items():
-        if dotted == prefix or dotted.startswith(prefix + "."):
-            return state
-    return None
 
 
 def _path_text(dotted: str, arguments: tuple[Argument, ...]) -> object:

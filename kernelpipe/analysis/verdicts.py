@@ -8,7 +8,8 @@ from kernelpipe.analysis.advice import advice
 from kernelpipe.analysis.disorder import disorder
 from kernelpipe.analysis.figures import figures_left_open
 from kernelpipe.analysis.heap import UNSTORABLE as UNSTORABLE_KINDS
-from kernelpipe.analysis.heap import reach
+from kernelpipe.analysis.heap import Kind, Obj, reach
+from kernelpipe.analysis.knowledge import state_of
 from kernelpipe.analysis.leaks import leaks_of_tests
 from kernelpipe.analysis.missing import missing_names
 from kernelpipe.analysis.placement import PlacedCell
@@ -71,7 +72,7 @@ def _unstorable(subject: Subject) -> Iterable[Diagnostic]:
             continue
         seen.add((source.producer, name))
         value = subject.history.versions[name][source.version].stored
-        kinds = {UNSTORABLE_KINDS.get(o.kind) for o in value}
+        kinds = {_unstorable_kind(subject, o) for o in value}
         if len(kinds) == 1 and (what := kinds.pop()) is not None:
             placed = by_index[subject.links.outputs[source.producer][name]]
             made = subject.places.last_made(name, source.producer)
@@ -83,6 +84,14 @@ def _unstorable(subject: Subject) -> Iterable[Diagnostic]:
                 "make a list of it" if "generator" in what else f"make it in step '{step}'",
                 [(taken.location, f"step '{step}' reads it here")] if taken is not None else (),
             )
+
+
+def _unstorable_kind(subject: Subject, o: Obj) -> str | None:
+    """Return what ``o`` is, in words, if it cannot be stored: a copy would not be the same."""
+    state = state_of(o.dotted) if o.kind is Kind.IMPORTED else None
+    if state is not None and state != "@logging" and state in subject.history.versions:
+        return f"'{o.dotted}', which steps change and which each process has for itself,"
+    return UNSTORABLE_KINDS.get(o.kind)
 
 
 def _library_changes(subject: Subject) -> Iterable[Diagnostic]:
