@@ -272,15 +272,17 @@ def _put_files_in_place(pod: Pod) -> None:
     Raises:
         StepError: If one did not arrive, or cannot be there.
     """
+    payload = _payload(pod)
     for name, path in pod.step.get("files_in", ()):
         artifact = _first(pod.inputs.get("artifacts", {}).get(name))
         archive = local_path(artifact) if artifact else None
         if archive is None or not archive.is_file():
             raise StepError(f"the file '{path}' did not arrive (no file {archive})")
         try:
-            put_in_place(path, pod.work, archive, _payload(pod))
+            put_in_place(path, pod.work, archive, payload)
         except OSError as error:
             raise StepError(f"the file '{path}' cannot be put in place: {error}") from error
+    _write_json(pod.root / PAYLOAD_FILE, payload)
 
 
 def _take_files_out(pod: Pod) -> None:

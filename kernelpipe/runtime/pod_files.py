@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 PAYLOAD_FILE = "payload.json"
 """Lists what was in the working directory before any step ran: path -> size and time in ns."""
 _WHOLE = "."
+_GONE = "kernelpipe.gone"
+"""Header of an archive of the working directory: what was deleted of the payload, as JSON."""
 
 
 def note_payload(root: Path, work: Path) -> None:
@@ -35,8 +37,11 @@ def take_out(path: str, work: Path, archive: Path, payload: Mapping[str, object]
     """
     base, names = _base(path, work)
     own = {name for name, state in payload.items() if _state(base / name) == state}
-    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+    gone = [name for name in payload if _state(work / name) is None]
+    headers = {_GONE: json.dumps(gone)} if path == _WHOLE else {}
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
         if path == _WHOLE:
+            tar.add(base, _WHOLE, recursive=False)  # headers alone are no archive
             for name in _everything_below(base):
                 if name not in own and "__pycache__" not in PurePosixPath(name).parts:
                     tar.add(base / name, name, recursive=False)
@@ -49,8 +54,12 @@ def take_out(path: str, work: Path, archive: Path, payload: Mapping[str, object]
             tar.add(target, "/".join(names))
 
 
-def put_in_place(path: str, work: Path, archive: Path, payload: Mapping[str, object]) -> None:
-    """Make what is at ``path`` what it was where `take_out` wrote ``archive``."""
+def put_in_place(path: str, work: Path, archive: Path, payload: dict[str, object]) -> None:
+    """Make what is at ``path`` what it was where `take_out` wrote ``archive``.
+
+    What an earlier step deleted of its ``payload`` is deleted here, and is added to this one's, so
+    that later steps are told.
+    """
     base, names = _base(path, work)
     if path == _WHOLE:
         for name in reversed(list(_everything_below(base))):
@@ -59,6 +68,9 @@ def put_in_place(path: str, work: Path, archive: Path, payload: Mapping[str, obj
     else:
         _remove(base.joinpath(*names))
     with tarfile.open(archive) as tar:
+        for name in json.loads(tar.pax_headers.get(_GONE, "[]")):
+            _remove(base / name)
+            payload.setdefault(name, None)
         tar.extraction_filter = lambda member, _: member
         folders = []
         for member in tar:

@@ -132,3 +132,22 @@ def test_files__mode_time_and_links__are_kept(tmp_path: Path) -> None:
     assert (folder / "x").stat().st_mode & 0o777 == 0o755
     assert (folder / "x").stat().st_mtime == 5
     assert (folder / "y").readlink() == Path("x")
+
+
+def test_put_in_place__payload_was_deleted__is_deleted_in_later_pods_too(tmp_path: Path) -> None:
+    """Also in a pod behind one that was never given the file."""
+    notes: list[dict[str, object]] = []
+    for name, files in (("a", ["x.txt"]), ("b", []), ("c", ["x.txt", "y.txt"])):
+        (tmp_path / name / "work").mkdir(parents=True)
+        for file in files:
+            (tmp_path / name / "work" / file).write_text("given")
+        note_payload(tmp_path / name, tmp_path / name / "work")
+        notes.append(json.loads((tmp_path / name / PAYLOAD_FILE).read_text()))
+    (tmp_path / "a" / "work" / "x.txt").unlink()
+
+    take_out(".", tmp_path / "a" / "work", tmp_path / "one", notes[0])
+    put_in_place(".", tmp_path / "b" / "work", tmp_path / "one", notes[1])
+    take_out(".", tmp_path / "b" / "work", tmp_path / "two", notes[1])
+    put_in_place(".", tmp_path / "c" / "work", tmp_path / "two", notes[2])
+
+    assert [each.name for each in (tmp_path / "c" / "work").iterdir()] == ["y.txt"]
