@@ -19,6 +19,8 @@ from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, Funct
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
 
 _MAX_DEPTH = 40
+_FIELDS = frozenset({"dataclasses.field", "attr.ib", "attr.field", "attrs.field"})
+"""What describes a field of a class, and may hold the function that makes its first value."""
 _OF_OBJECT = frozenset(
     "__init__ __new__ __init_subclass__ __repr__ __str__ __hash__ __eq__".split()
 )
@@ -70,6 +72,10 @@ class OwnCalls(UnknownCalls):
             if method is not None:
                 given = arguments if name != "__post_init__" else ()
                 self.call_own_method(instance, method, given)
+        for field in tuple(instance.contains):
+            if field.dotted in _FIELDS:
+                factory = frozenset(f for f in field.contains if f.function is not None)
+                instance.hold(self.call(factory, (), new(Kind.UNKNOWN)))
         self.use(frozenset({instance}))
         return tainted(frozenset({instance}), [a.value for a in arguments])
 
