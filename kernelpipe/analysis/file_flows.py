@@ -165,7 +165,7 @@ class _Index:
                 self._vague.append(use)
                 continue
             self._at.setdefault(use.place, []).append(use)
-            for folder in use.place.parents:
+            for folder in _parents(use.place):
                 self._below.setdefault(folder, []).append(use)
 
     def near(self, other: _Use) -> list[_Use]:
@@ -173,7 +173,7 @@ class _Index:
         if other.is_vague:
             return self._all
         place = other.place
-        above = [use for folder in place.parents for use in self._at.get(folder, ())]
+        above = [use for folder in _parents(place) for use in self._at.get(folder, ())]
         return [*self._vague, *self._at.get(place, ()), *self._below.get(place, ()), *above]
 
 
@@ -210,6 +210,11 @@ def _sources(need: _Use, writes: Iterable[_Use]) -> Iterator[tuple[_Use, PurePos
 @lru_cache(maxsize=4096)
 def _pure(path: str) -> PurePosixPath:
     return PurePosixPath(path)
+
+
+@lru_cache(maxsize=4096)
+def _parents(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
+    return tuple(path.parents)
 
 
 def _is_in(path: PurePosixPath, folder: PurePosixPath) -> bool:

@@ -226,7 +226,8 @@ class HistoryWriter:
         placed, executed = entry.placed, entry.executed
         facts, history = executed.facts, self.history
         history.facts[placed.position] = facts
-        self._read_ambient(placed)
+        if self._has_states:
+            self._read_ambient(placed)
         self._read_again(entry)
         if placed.is_test:
             return
@@ -268,7 +269,7 @@ class HistoryWriter:
         """Let each step that begins have the hidden state that earlier steps left."""
         if placed.step is None:
             return
-        for state in AMBIENT if self._has_states else ():
+        for state in AMBIENT:
             if state in self.history.versions:
                 self._read_quietly(placed, state)
 

@@ -9,6 +9,7 @@ were noted. What differs is known by comparing what a cell did with what it did 
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from kernelpipe.analysis.heap import Obj, Value
 from kernelpipe.analysis.history import Executed, execute, new_world
@@ -208,7 +209,11 @@ class Walk:
                     difference.without(gone.record)
                 expected = partner + 1
             done = before[partner] if partner is not None else None
-            following = next((before[p] for p in partners[index:] if p is not None), None)
+            if done is None:
+                number = next((p for p in islice(partners, index, None) if p is not None), None)
+                following = before[number] if number is not None else None
+            else:
+                following = done
             self._step(cells[index], trees[index], done, following, difference)
         return [done.executed for done in self._done]
 

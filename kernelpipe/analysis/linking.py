@@ -269,6 +269,8 @@ class Linker:
         together: nobody can tell the others from copies.
         """
         names = sorted(self.links.outputs.get(step, {}))
+        if len(names) <= 1:
+            return [names] if names else []
         parent = {name: name for name in names}
 
         def root(name: str) -> str:

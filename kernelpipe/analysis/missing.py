@@ -14,11 +14,14 @@ from kernelpipe.analysis.subject import Subject, who
 from kernelpipe.errors import did_you_mean
 from kernelpipe.model.diagnostic import Diagnostic
 from kernelpipe.model.location import Location
-from kernelpipe.model.notebook import CellRole
+
+_MOST_HINTS = 20
+"""Names of one notebook for which a similar one is looked for, among all that it defines."""
 
 
 def missing_names(subject: Subject) -> Iterable[Diagnostic]:
     """Yield what is to be said of reads that find nothing."""
+    said = 0
     for read in subject.links.undefined:
         if is_history(read.name) and read.place.is_written:
             yield HISTORY.at(
@@ -27,7 +30,8 @@ def missing_names(subject: Subject) -> Iterable[Diagnostic]:
                 "give the value a name where it is made, and use that name",
             )
         elif read.name not in BUILTINS and read.place.is_certain:
-            yield _undefined(subject, read)
+            said += 1
+            yield _undefined(subject, read, is_hinted=said <= _MOST_HINTS)
     for read in subject.links.deleted:
         yield _deleted(subject, read)
 
@@ -37,7 +41,7 @@ def _place(read: Read) -> Location:
     return location_at(read.placed, read.place.line, read.place.column, name)
 
 
-def _undefined(subject: Subject, read: Read) -> Diagnostic:
+def _undefined(subject: Subject, read: Read, *, is_hinted: bool) -> Diagnostic:
     name = read.name
     reads = f"{who(read.placed)} reads '{name}'"
     skipped = _skipped_definition(subject, name)
@@ -58,8 +62,8 @@ def _undefined(subject: Subject, read: Read) -> Diagnostic:
             [(subject.mention(later, name, is_read=False), f"'{name}' is defined here")],
         )
     related = []
-    known = {n for facts in subject.history.facts.values() for n in facts.bound}
-    hint = did_you_mean(name, known) or "define it in a cell above"
+    near = did_you_mean(name, subject.definers_of) if is_hinted else None
+    hint = near or "define it in a cell above"
     if later is not None:
         hint = f"only the test in cell {later.cell.index} defines it; tests define nothing"
         related = [(subject.mention(later, name, is_read=False), "the test defines it here")]
@@ -68,19 +72,14 @@ def _undefined(subject: Subject, read: Read) -> Diagnostic:
 
 def _later_definition(subject: Subject, read: Read) -> PlacedCell | None:
     """Return the first cell that defines a name, a test only if there is no other."""
-    cells = [
-        placed
-        for placed in subject.placement.cells
-        if (facts := subject.history.facts.get(placed.position)) is not None
-        and read.name in facts.bound
-    ]
+    cells = subject.definers_of.get(read.name, ())
     return next((p for p in cells if not p.is_test), cells[0] if cells else None)
 
 
 def _skipped_definition(subject: Subject, name: str) -> tuple[int, Location] | None:
     """Return index and place of the first skipped cell that defines a name."""
-    for cell in subject.notebook.cells:
-        if cell.role is not CellRole.SKIP or name not in cell.source:
+    for cell in subject.skipped:
+        if name not in cell.source:
             continue
         tree = parse_cell(cell.source).tree
         if name in bound_names(tree.body).local:

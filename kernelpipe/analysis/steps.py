@@ -3,7 +3,6 @@
 import ast
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from kernelpipe.analysis.heap import Kind, Value
 from kernelpipe.analysis.history import Event, History
@@ -71,7 +70,8 @@ class StepBuilder:
         self._changed = {
             name
             for name, versions in history.versions.items()
-            if any(v.owner is not None and v.event is Event.CHANGE for v in versions)
+            for version in versions
+            if version.event is Event.CHANGE and version.placed.step is not None
         }
 
     def metrics(self, name: StepName) -> tuple[str, ...]:
@@ -92,15 +92,13 @@ class StepBuilder:
         for edge in edges:
             before[edge.consumer].add(edge.producer)
         return tuple(
-            replace(
-                self._step(name, tuple(sorted(before[name]))),
-                gate=gates.get(name),
-                loop=loops.get(name),
-            )
+            self._step(name, tuple(sorted(before[name])), gates.get(name), loops.get(name))
             for name in order
         )
 
-    def _step(self, name: StepName, after: tuple[StepName, ...]) -> Step:
+    def _step(
+        self, name: StepName, after: tuple[StepName, ...], gate: Gate | None, loop: Loop | None
+    ) -> Step:
         cells = self._cells.get(name, [])
         every = self._cells.get(None, [])
         count = bisect_left(every, self.linker.last[name], key=lambda placed: placed.position)
@@ -121,6 +119,8 @@ class StepBuilder:
             setup_names=tuple(sorted(self.links.setup_uses.get(name, ()))),
             modules=tuple(sorted(self._modules(cells, setup))),
             settings=self._settings[name],
+            gate=gate,
+            loop=loop,
         )
 
     # -- setup -----------------------------------------------------------------------------------

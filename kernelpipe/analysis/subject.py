@@ -13,7 +13,7 @@ from kernelpipe.analysis.source import Program
 from kernelpipe.analysis.summaries import Effects
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
-from kernelpipe.model.notebook import Notebook
+from kernelpipe.model.notebook import Cell, CellRole, Notebook
 from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie
 
 
@@ -38,6 +38,21 @@ class Subject:
         for read in self.history.reads:
             found.setdefault(read.name, []).append(read)
         return found
+
+    @cached_property
+    def definers_of(self) -> Mapping[str, Sequence[PlacedCell]]:
+        """The cells that bind each name, tests among them, in notebook order."""
+        found: dict[str, list[PlacedCell]] = {}
+        for placed in self.placement.cells:
+            facts = self.history.facts.get(placed.position)
+            for name in facts.bound if facts is not None else ():
+                found.setdefault(name, []).append(placed)
+        return found
+
+    @cached_property
+    def skipped(self) -> Sequence[Cell]:
+        """The cells that take no part."""
+        return [cell for cell in self.notebook.cells if cell.role is CellRole.SKIP]
 
     @cached_property
     def cells_of(self) -> Mapping[StepName, Sequence[PlacedCell]]:

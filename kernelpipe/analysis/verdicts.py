@@ -1,8 +1,8 @@
 """What is to be said of a linked notebook: the diagnostics of data flow and graph."""
 
 import ast
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 
 from kernelpipe.analysis.advice import advice
 from kernelpipe.analysis.disorder import disorder
@@ -212,7 +212,17 @@ def file_place(subject: Subject, cells: Sequence[PlacedCell], path: str | None) 
     """Return where code names a file, or else the first of the cells that touch files."""
     for placed in cells if path is not None else ():
         tree = subject.tree(placed)
-        for node in nodes_of(tree) if tree is not None else ():
-            if isinstance(node, ast.Constant) and node.value == path:
-                return location_in(placed, node, "")
+        node = _texts_in(tree).get(path or "") if tree is not None else None
+        if node is not None:
+            return location_in(placed, node, "")
     return cells[0].cell.location
+
+
+@lru_cache(maxsize=4096)
+def _texts_in(tree: ast.Module) -> Mapping[str, ast.Constant]:
+    """Return where each text stands in a cell's code."""
+    found: dict[str, ast.Constant] = {}
+    for node in nodes_of(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.setdefault(node.value, node)
+    return found

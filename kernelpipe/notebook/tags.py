@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from kernelpipe.model.diagnostic import Diagnostic
@@ -49,6 +50,15 @@ def parse_tags(tags: Sequence[str], location: Location) -> CellTags:
         tags: As the cell's metadata has them.
         location: The cell's.
     """
+    found = _parsed(tuple(tags), _NOWHERE)
+    return _parsed.__wrapped__(tuple(tags), location) if found.diagnostics else found
+
+
+_NOWHERE: Final = Location(path="")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(tags: tuple[str, ...], location: Location) -> CellTags:
     parser = _Parser(location)
     seen: set[str] = set()
     for tag in tags:
