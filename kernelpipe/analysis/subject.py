@@ -89,10 +89,18 @@ class Subject:
 
     def statements(self, placed: PlacedCell, does: Callable[[Effects], bool]) -> Iterator[ast.stmt]:
         """Yield the statements of a cell whose effects are asked for."""
-        for position, facts in self.places.history.facts.items():
-            found, statement = self.places.origin_at(position)
-            if found.position == placed.position and does(facts.effects):
+        for effects, statement in self._statements_of.get(placed.position, ()):
+            if does(effects):
                 yield statement
+
+    @cached_property
+    def _statements_of(self) -> Mapping[int, Sequence[tuple[Effects, ast.stmt]]]:
+        """Position of a cell -> its statements with what each does."""
+        found: dict[int, list[tuple[Effects, ast.stmt]]] = {}
+        for position, facts in self.places.history.facts.items():
+            placed, statement = self.places.origin_at(position)
+            found.setdefault(placed.position, []).append((facts.effects, statement))
+        return found
 
     def statement(
         self, placed: PlacedCell, does: Callable[[Effects], bool], name: str = ""
