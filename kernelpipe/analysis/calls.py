@@ -6,6 +6,7 @@ from kernelpipe.analysis.heap import (
     DRAWN,
     GROUPS,
     NOTHING,
+    WINDOWS,
     Kind,
     Obj,
     Value,
@@ -23,6 +24,7 @@ from kernelpipe.analysis.known_methods import (
     draws_when_split,
     fits_estimator,
     gives_view,
+    is_prediction,
     is_pure_method,
     may_change_object,
     may_work_in_place,
@@ -38,6 +40,10 @@ _NOT_IMPLICIT = frozenset(
     "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ __del__ "
     "__reduce__ __reduce_ex__ __getstate__ __setstate__ __set_name__ __module__ __doc__".split()
 )
+_LOOKING_ON = {
+    "groupby": GROUPS,
+    **dict.fromkeys(("rolling", "resample", "expanding", "ewm", "pipe"), WINDOWS),
+}
 _CALLING_BUILTINS = frozenset(
     f"builtins.{name}" for name in ("map", "filter", "sorted", "min", "max", "next")
 ) | {"functools.reduce", "functools.partial"}
@@ -262,7 +268,7 @@ class Calls(LibraryCalls, OwnCalls):
         if o.kind in (Kind.FRAME, Kind.ARRAY):
             held = (o,) if gives_view(name) else ()
             kind = Kind.ARRAY if name in ("to_numpy", "unique") else o.kind
-            value = frozenset({new(kind, held, constant=GROUPS if name == "groupby" else None)})
+            value = frozenset({new(kind, held, constant=_LOOKING_ON.get(name))})
         elif o.kind is Kind.DICT and name == "items" and o.has_plain_keys and not o.is_open:
             made = new(Kind.ITERATOR, (o,))
             made.items = (pair(ATOM_VALUE, part_of(frozenset({o}))),)
@@ -272,7 +278,7 @@ class Calls(LibraryCalls, OwnCalls):
         elif o.kind is Kind.RANDOM and name in ("choice", "choices", "sample"):
             items = items_of(all_values(arguments))
             value = items | {new(Kind.LIST, items)}
-        elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR):
+        elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR) or is_prediction(name):
             value = frozenset({new(Kind.ARRAY)})
         elif o.kind in (Kind.DICT, Kind.LIST, Kind.SET) and name == "copy":
             value = frozenset({new(o.kind, part_of(frozenset({o})))})

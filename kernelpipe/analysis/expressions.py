@@ -320,6 +320,8 @@ class Expressions(Operators):
                 return frozenset[Obj]().union(*(i for i in items if i is not None))
         if isinstance(node.slice, ast.Slice) and all(o.kind in _SLICED for o in base):
             return frozenset(new(o.kind, o.contains) for o in base)
+        if copies := self.copied(base, node.slice):
+            return tainted(copies, [base, index])
         return tainted(self._items_of(base) | own, [index]) if base else NOTHING
 
     def _items_of(self, value: Value) -> Value:

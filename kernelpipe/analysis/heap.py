@@ -180,6 +180,8 @@ LABELS = object()
 """The constant of the labels of a frame: what they give is immutable."""
 GROUPS = object()
 """The constant of what ``groupby`` gives: pairs of a key and a copy."""
+WINDOWS = object()
+"""The constant of what ``rolling`` and its like give, which look at the frame when asked."""
 ATOM = new(Kind.IMMUTABLE)
 ATOM_VALUE: Value = frozenset({ATOM})
 NONE: Value = frozenset({new(Kind.IMMUTABLE, constant=type(None))})

@@ -122,6 +122,14 @@ _VIEWS = _names(
     "rollaxis as_strided sliding_window_view broadcast_arrays require asmatrix matrix frombuffer "
     "einsum permute_dims matrix_transpose unstack trim_zeros real_if_close asarray_chkfinite"
 )
+_NEW_FRAMES = _names(
+    "crosstab pivot_table get_dummies from_dummies melt lreshape wide_to_long cut qcut factorize "
+    "isna isnull notna notnull date_range bdate_range period_range timedelta_range interval_range "
+    "merge_asof merge_ordered value_counts unique read_csv read_table read_fwf read_excel "
+    "read_json read_html read_xml read_parquet read_feather read_orc read_sql read_sql_query "
+    "read_sql_table"
+)
+"""Functions of pandas that give new data, whatever they are told."""
 _IMMUTABLE_ROOTS = _names("math cmath statistics time calendar hashlib platform html unicodedata")
 _RANDOM_NO_DRAW = _names(
     "default_rng Generator RandomState SeedSequence PCG64 MT19937 Philox SFC64 Random "
@@ -167,6 +175,14 @@ def _table() -> dict[str, CallFacts]:
         ),
         "copy.deepcopy": CallFacts(),
         "copy.copy": contains,
+        **dict.fromkeys(
+            (
+                "sklearn.pipeline.make_pipeline sklearn.pipeline.make_union "
+                "sklearn.compose.make_column_transformer"
+            ).split(),
+            CallFacts(kind=Kind.ESTIMATOR, result=Result.CONTAINS),
+        ),
+        "sklearn.base.clone": contains,
         "numpy.array": CallFacts(kind=Kind.ARRAY),
         "collections.defaultdict": CallFacts(kind=Kind.DICT, result=Result.CONTAINS),
         "collections.OrderedDict": CallFacts(kind=Kind.DICT, result=Result.CONTAINS),
@@ -366,7 +382,8 @@ def _by_root(root: str, last: str, dotted: str) -> CallFacts:
     if root == "numpy":
         return _by_numpy(last, dotted)
     if root == "pandas":
-        return CallFacts(kind=Kind.FRAME, result=Result.CONTAINS)
+        result = Result.FRESH if last in _NEW_FRAMES else Result.CONTAINS
+        return CallFacts(kind=Kind.FRAME, result=result)
     if root in _ESTIMATOR_ROOTS and last[:1].isupper():
         return CallFacts(kind=Kind.ESTIMATOR, result=Result.CONTAINS)
     package = ".".join(dotted.split(".")[:2])

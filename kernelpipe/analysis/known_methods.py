@@ -80,6 +80,10 @@ _PURE_METHODS = _names(
     "relative_to resolve with_name with_suffix write_bytes write_text match search findall "
     "finditer fullmatch group groups groupdict span sub"
 )
+_PREDICTIONS = _names(
+    "predict predict_proba predict_log_proba decision_function score score_samples kneighbors "
+    "get_feature_names_out"
+)
 _VIEW_METHODS = _names(
     "reshape ravel transpose squeeze swapaxes view diagonal astype to_numpy head tail xs get "
     "groupby rolling resample expanding ewm iterrows itertuples items pipe set_axis take "
@@ -144,6 +148,11 @@ def mutator_names(kind: Kind) -> frozenset[str] | None:
 def is_pure_method(name: str) -> bool:
     """Tell whether ``name`` changes nothing in every common class that has such a method."""
     return name in _PURE_METHODS
+
+
+def is_prediction(name: str) -> bool:
+    """Tell whether a method that changes nothing gives new arrays or numbers in every class."""
+    return name in _PREDICTIONS
 
 
 def gives_view(name: str) -> bool:

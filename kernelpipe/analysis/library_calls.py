@@ -131,7 +131,7 @@ class LibraryCalls(FileCalls):
         values = all_values(arguments)
         if dotted.endswith(".train_test_split"):
             return tainted(_split(arguments), [values])
-        if dotted == "copy.deepcopy" and not self.in_function:
+        if dotted in ("copy.deepcopy", "sklearn.base.clone") and not self.in_function:
             return deep_copy(values)
         if facts.kind is Kind.IMMUTABLE:
             text = _path_text(dotted, arguments)

@@ -3,7 +3,7 @@
 import ast
 
 from kernelpipe.analysis.core import Core
-from kernelpipe.analysis.heap import NOTHING, Obj, Value, reach
+from kernelpipe.analysis.heap import GROUPS, NOTHING, WINDOWS, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.summaries import Argument
 
 OPERATORS: dict[type[ast.operator], str] = {
@@ -63,3 +63,20 @@ class Operators(Core):
                 self.effects.lookups.add(o)
             growing = reach((o,)) if o.is_part else (o,)
             self.change((g for g in growing if g.dotted == GROWING), deep=False)
+
+    def copied(self, base: Value, index: ast.expr) -> Value:
+        """Return copies of data where a subscript is known to copy all that ``base`` may be.
+
+        A condition does, and a list in the subscript of a frame. Objects of the notebook's classes
+        in the cells are shared with the copy.
+        """
+        if not all(_is_copied(o, index) for o in base):
+            return NOTHING
+        return frozenset(new(o.kind, (h for h in o.contains if h.has_code)) for o in base)
+
+
+def _is_copied(o: Obj, index: ast.expr) -> bool:
+    if o.constant in (GROUPS, WINDOWS):
+        return False
+    by = (ast.List, ast.Compare) if o.kind is Kind.FRAME else (ast.Compare,)
+    return o.kind in (Kind.FRAME, Kind.ARRAY) and isinstance(index, by)
