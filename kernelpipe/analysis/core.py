@@ -16,6 +16,9 @@ from kernelpipe.analysis.summaries import (
 )
 from kernelpipe.analysis.texts import file_of, given_of
 
+ANYTHING = "*"
+"""The name of the symbol that stands for any global in function summaries."""
+
 
 @dataclass(slots=True)
 class Flow:
@@ -366,6 +369,14 @@ class Core:
         self._note_read(name, node, is_certain=name not in flow.bound)
         return value | self.world.names.get(name, NOTHING)
 
+    def anything(self) -> Value:
+        """Return what any global may be."""
+        if self.in_function:
+            return frozenset({self.world.symbol(ANYTHING)})
+        held = (*self.world.names.values(), *self._cell_scope().flow.bound.values())
+        data = (o for value in held for o in value if o.kind is not Kind.MODULE)
+        return frozenset({new(Kind.UNKNOWN), *data})
+
     def _is_builtin(self, name: str) -> bool:
         return name in self.world.builtins and name not in self.world.rebound
 
@@ -471,4 +482,14 @@ def _is_library(value: Value) -> bool:
     return bool(value) and all(o.kind in (Kind.MODULE, Kind.IMPORTED) for o in value)
 
 
-__all__ = ["ATOM_VALUE", "Core", "Flow", "GlobalRead", "Scope", "ScopeKind", "World", "builtin"]
+__all__ = [
+    "ANYTHING",
+    "ATOM_VALUE",
+    "Core",
+    "Flow",
+    "GlobalRead",
+    "Scope",
+    "ScopeKind",
+    "World",
+    "builtin",
+]

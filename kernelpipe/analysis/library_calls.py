@@ -261,7 +261,8 @@ class LibraryCalls(FileCalls):
     def run_text(self, value: Value, *, is_value: bool = False) -> Value:
         """Run code that is given as a text, if the text is known.
 
-        An expression of which the value is asked is taken to do nothing but to read.
+        An expression of which the value is asked is taken to do nothing but to read; what it gives
+        may be any object of the notebook.
         """
         text = constant_text(value)
         try:
@@ -270,7 +271,7 @@ class LibraryCalls(FileCalls):
             tree = None
         if tree is None and is_value:
             self.effects.reads_everything = True
-            return frozenset({new(Kind.UNKNOWN)})
+            return self.anything()
         if tree is None:
             self.effects.is_opaque = self.effects.reads_unseen = True
             return frozenset({new(Kind.UNKNOWN)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kernelpipe.analysis.core import ANYTHING
 from kernelpipe.analysis.expressions import tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
@@ -287,7 +288,8 @@ class _Translation:
     def _of_symbol(self, o: Obj, symbol: tuple[str, str]) -> Value:
         kind, name = symbol
         if kind == "global":
-            value = self._calls.load_global(name)
+            is_any = name == ANYTHING
+            value = self._calls.anything() if is_any else self._calls.load_global(name)
         else:
             value = frozenset({o}) if self._calls.in_function else NOTHING
         self.mapping[o] = value
