@@ -421,7 +421,8 @@ class Expressions(Operators):
             for target, item in zip(targets, known, strict=True):
                 self.assign(target, item)
             return
-        if all(o.kind is Kind.UNKNOWN and not o.contains and not o.is_part for o in value):
+        is_new = all(o.kind is Kind.UNKNOWN and not o.contains and not o.is_part for o in value)
+        if is_new and not self.in_function:  # there it may stand for what a caller gives
             for target in targets:
                 self.assign(target, tainted(frozenset({new(Kind.UNKNOWN)}), [value]))
             return
