@@ -1,5 +1,7 @@
 """What calls do: dispatches to builtins, libraries, the notebook's own code, or unknown code."""
 
+import ast
+
 from kernelpipe.analysis.expressions import library_attribute, tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
@@ -22,7 +24,9 @@ from kernelpipe.analysis.known_methods import (
     draws_plot,
     draws_when_fitted,
     draws_when_split,
+    fills_container,
     fits_estimator,
+    gives_new,
     gives_view,
     is_prediction,
     is_pure_method,
@@ -31,6 +35,7 @@ from kernelpipe.analysis.known_methods import (
     mutator_names,
 )
 from kernelpipe.analysis.library_calls import LibraryCalls
+from kernelpipe.analysis.operators import FUNCTIONS
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods, find_method
 from kernelpipe.analysis.summaries import Argument, DeferredCall, FigureUse
 from kernelpipe.analysis.texts import called, constant_of
@@ -46,7 +51,10 @@ _LOOKING_ON = {
 }
 _CALLING_BUILTINS = frozenset(
     f"builtins.{name}" for name in ("map", "filter", "sorted", "min", "max", "next")
-) | {"functools.reduce", "functools.partial"}
+) | {"functools.reduce", "functools.partial", *FUNCTIONS}
+_OPERATIONS = {
+    operator: new(Kind.IMPORTED, dotted=dotted) for dotted, operator in FUNCTIONS.items()
+}
 
 
 class Calls(LibraryCalls, OwnCalls):
@@ -95,14 +103,26 @@ class Calls(LibraryCalls, OwnCalls):
 
     def _attribute_of_unknown(self, o: Obj, name: str) -> Value:
         """Return attribute ``name`` of what may be an instance of the notebook's classes."""
-        if is_open(o) or any(each.is_open for each in reach((o,))):
-            self.change((o,), deep=True)
-            return NOTHING
+        if self.in_function and is_open(o):
+            result = new(Kind.UNKNOWN)
+            result.hold((o,), is_certain=False)
+            owner = frozenset({o})
+            self.effects.calls.append(
+                DeferredCall(callee=owner, method=f".{name}", arguments=(), result=result)
+            )
+            return frozenset({result})
+        inside = reach((o,))
         found: set[Obj] = set()
-        for each in reach((o,)):
+        for each in inside:
             method = self.method_of(each, name)
             if method is not None:
                 found |= self.call_own_method(each, method, ())
+        if is_open(o) or any(each.is_open for each in inside):
+            classes = self.classes_with(name)
+            if not classes:
+                self.change((o,), deep=True)
+            for klass in classes:
+                found |= self.call_own_method(o, find_method(klass, name) or NOTHING, ())
         return frozenset(found)
 
     # -- dispatch --
@@ -117,12 +137,20 @@ class Calls(LibraryCalls, OwnCalls):
             self.effects.calls.append(
                 DeferredCall(callee=callee, method=None, arguments=arguments, result=result)
             )
-            result.hold(all_values(arguments))
+            result.hold(all_values(arguments), is_certain=False)
             return frozenset({result})
         for o in callee:
             values |= self._call_one(o, arguments)
         self._call_arguments(arguments, NOTHING, callee)
         return frozenset(values)
+
+    def operate_later(self, left: Value, right: Value, operator: ast.operator) -> Value | None:
+        """Leave an operator to where the function is used, None if its operands are known."""
+        if not self.in_function or not any(is_open(o) for o in left | right):
+            return None
+        callee = frozenset({_OPERATIONS[type(operator)]})
+        result = new(Kind.UNKNOWN)
+        return self.call(callee, (Argument(value=left), Argument(value=right)), result)
 
     def _call_one(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
         if o.function is not None:
@@ -131,6 +159,10 @@ class Calls(LibraryCalls, OwnCalls):
             return self.construct(o, arguments)
         if o.kind is Kind.INSTANCE and o.klass is not None:
             return self.call_method(frozenset({o}), "__call__", arguments, new(Kind.UNKNOWN))
+        operator = FUNCTIONS.get(o.dotted or "")
+        operands = [a.value for a in arguments if a.keyword is None and not a.is_starred]
+        if operator is not None and len(operands) == len(("left", "right")):
+            return self.combine(operands[0], operands[1], operator())
         if o.kind is Kind.IMPORTED and o.dotted is not None:
             return self.call_library(o.dotted, arguments)
         return self.call_unknown((o,), arguments)
@@ -162,7 +194,7 @@ class Calls(LibraryCalls, OwnCalls):
             self.effects.calls.append(
                 DeferredCall(callee=receiver, method=name, arguments=arguments, result=result)
             )
-            result.hold(all_values(arguments) | receiver)
+            result.hold(all_values(arguments) | receiver, is_certain=False)
             return frozenset({result})
         values: set[Obj] = set()
         for o in receiver:
@@ -207,7 +239,7 @@ class Calls(LibraryCalls, OwnCalls):
             values |= self.call_own_method(each, method, arguments)
         if own and not any(each.is_open or _is_foreign(each) for each in inside):
             return frozenset(values)
-        for klass in () if own else self.world.classes_with(name):
+        for klass in () if own else self.classes_with(name):
             values |= self.call_own_method(o, find_method(klass, name) or NOTHING, arguments)
         return frozenset(values) | self.call_unknown((o,), arguments)
 
@@ -256,6 +288,9 @@ class Calls(LibraryCalls, OwnCalls):
             self.change((o,), deep=True)
             o.keep(values)
             self._draw_for_fit(o)
+        elif fills_container(name) and name not in self.world.methods:
+            self.change(reach((o,)), deep=False)  # it may be anything that it seems to hold
+            o.hold(values)
         elif (
             not is_pure_method(name)
             or name in self.world.methods
@@ -280,6 +315,8 @@ class Calls(LibraryCalls, OwnCalls):
             value = items | {new(Kind.LIST, items)}
         elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR) or is_prediction(name):
             value = frozenset({new(Kind.ARRAY)})
+        elif gives_new(name) and name not in self.world.methods:
+            value = frozenset({new(Kind.UNKNOWN)})
         elif o.kind in (Kind.DICT, Kind.LIST, Kind.SET) and name == "copy":
             value = frozenset({new(o.kind, part_of(frozenset({o})))})
         else:

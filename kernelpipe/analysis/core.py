@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.knowledge import state_of
+from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.summaries import (
     Argument,
     Effects,
@@ -166,8 +167,8 @@ class Core:
         self.uncertain = 0
         self.used: set[Obj] = set()
         self.active: list[object] = []
-        self.recursions: dict[FunctionSummary, set[Obj]] = {}
-        """Functions that are being applied -> what they give themselves."""
+        self.recursions: dict[FunctionSummary, Recursion] = {}
+        """Functions that are being applied and call themselves."""
         self.binds_unknown = False
         self.returned: set[Obj] = set()
         self.place = (1, 0)
@@ -229,6 +230,10 @@ class Core:
         """Call ``method`` of those of ``owner`` whose class the notebook gives such a method."""
         raise NotImplementedError
 
+    def operate_later(self, left: Value, right: Value, operator: ast.operator) -> Value | None:
+        """Leave an operator to where the function is used, None if its operands are known."""
+        raise NotImplementedError
+
     def magic_call(self, node: ast.Call) -> Value | None:
         """Interpret a call that IPython's transformer made; None when ``node`` is none."""
         raise NotImplementedError
@@ -259,6 +264,14 @@ class Core:
                 return False
             scope = scope.parent
         return True
+
+    def classes_with(self, method: str) -> Value:
+        """Return the notebook's classes that there are now and that define ``method``."""
+        bound = frozenset[Obj]().union(*self._cell_scope().flow.bound.values())
+        here = frozenset(
+            o for o in bound if o.kind is Kind.CLASS and o.klass and method in o.klass.methods
+        )
+        return here | self.world.classes_with(method)
 
     def change(self, value: Iterable[Obj], *, deep: bool) -> None:
         """Record that objects may be changed in place.

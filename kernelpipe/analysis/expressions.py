@@ -36,8 +36,6 @@ from kernelpipe.analysis.texts import (
 _SHARING_OPERATORS = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.Mod)
 _SLICED = (Kind.LIST, Kind.TUPLE)
 _NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
-
-
 _PLAIN_ATTRIBUTES = frozenset(
     "shape ndim size dtype empty __name__ __qualname__ __module__ __doc__".split()
 )
@@ -206,8 +204,16 @@ class Expressions(Operators):
         return self.combine(left, right, node.op)
 
     def combine(self, left: Value, right: Value, operator: ast.operator) -> Value:
-        """Return what a binary operator may give; only the notebook's own may change operands."""
+        """Return what a binary operator may give; only the notebook's own may change operands.
+
+        What it shares with its operands depends on what they are: known where a function is used.
+        """
         name = OPERATORS[type(operator)]
+        is_sharing = isinstance(operator, _SHARING_OPERATORS)
+        if is_sharing or not self.world.methods.isdisjoint((f"__{name}__", f"__r{name}__")):
+            later = self.operate_later(left, right, operator)
+            if later is not None:
+                return later
         own = self.operate(f"__{name}__", left, right) | self.operate(f"__r{name}__", right, left)
         return self._combine(left, right, operator) | own
 

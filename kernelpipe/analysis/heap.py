@@ -194,7 +194,26 @@ FALSE: Value = frozenset({new(Kind.IMMUTABLE, constant=False)})
 
 def part_of(value: Value) -> Value:
     """Return what an attribute, an item or an element of ``value`` may be."""
-    return frozenset(_part(o) for o in value)
+    result: set[Obj] = set()
+    for o in value:
+        inside = _in_tuple(o)
+        if inside:
+            result |= inside
+            result.add(ATOM)
+        else:
+            result.add(_part(o))
+    return frozenset(result)
+
+
+def _in_tuple(o: Obj) -> set[Obj]:
+    """Return all that is in a tuple of data and of such tuples; nothing for anything else."""
+    found = reach((o,)) if o.kind is Kind.TUPLE and o.contains else set()
+    is_data = all(
+        each.kind in VIEWS
+        or (each.kind is Kind.TUPLE and not (each.guessed or each.is_open or each.keeps))
+        for each in found
+    )
+    return found - {o} if is_data else set()
 
 
 def pair(*items: Value) -> Value:

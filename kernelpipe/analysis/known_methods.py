@@ -89,6 +89,14 @@ _VIEW_METHODS = _names(
     "groupby rolling resample expanding ewm iterrows itertuples items pipe set_axis take "
     "infer_objects rename set_flags truncate align pop"
 )
+_FILLING_METHODS = _names(
+    "append appendleft extend extendleft insert setdefault discard popleft popitem remove"
+)
+_FRESH_METHODS = _names(
+    "all any argmax argmin argsort corr cov cummax cummin cumprod cumsum describe dot idxmax "
+    "idxmin isna isnull mean median notna notnull nunique prod quantile std sum trace "
+    "value_counts var"
+)
 _PLOTS = _names(
     "plot bar barh line scatter hist pie box boxplot kde density area hexbin imshow violinplot"
 )
@@ -158,6 +166,16 @@ def is_prediction(name: str) -> bool:
 def gives_view(name: str) -> bool:
     """Tell whether a method of an array or a frame may return a view of it, or keep it."""
     return name in _VIEW_METHODS
+
+
+def gives_new(name: str) -> bool:
+    """Tell whether ``name`` gives a new object in every common class that has such a method."""
+    return name in _FRESH_METHODS
+
+
+def fills_container(name: str) -> bool:
+    """Tell whether ``name`` changes its object alone, in every common class that has it."""
+    return name in _FILLING_METHODS
 
 
 def draws_plot(name: str) -> bool:

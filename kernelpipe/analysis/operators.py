@@ -37,6 +37,11 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.In: "__contains__",
     ast.NotIn: "__contains__",
 }
+FUNCTIONS: dict[str, type[ast.operator]] = {
+    f"operator.{name}{'_' if name in ('or', 'and') else ''}": operator
+    for operator, name in OPERATORS.items()
+}
+"""Functions that do what binary operators do."""
 GROWING = "collections.defaultdict"
 """The class whose objects grow when a missing item is read."""
 

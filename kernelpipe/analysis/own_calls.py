@@ -14,8 +14,8 @@ from kernelpipe.analysis.heap import (
     class_of,
     new,
     part_of,
-    reach,
 )
+from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
 
@@ -95,9 +95,7 @@ class OwnCalls(UnknownCalls):
         """
         key = (function, is_called)
         if key in self.active or len(self.active) > _MAX_DEPTH:
-            given = frozenset[Obj]().union(*bindings.values())
-            self.recursions.setdefault(function, set()).update(given)
-            return given
+            return self.recursions.setdefault(function, Recursion()).note(bindings)
         self.budget -= 1
         if self.budget < 0:
             return self.call_unknown((o, *frozenset[Obj]().union(*bindings.values())), ())
@@ -109,10 +107,13 @@ class OwnCalls(UnknownCalls):
             self._apply_cached(function, translate)
         else:
             self._apply(function, translate)
-        self._change_deeper(function, bindings)
+        deeper = self.recursions.pop(function, None)
         result: set[Obj] = set()
         for each in function.result:
             result |= translate.of(each)
+        if deeper is not None:
+            deeper.give(result, frozenset[Obj]().union(*bindings.values()))
+            self.change(deeper.changed(self.effects.changed.keys(), bindings), deep=True)
         if function.is_cached:
             given = self.effects.cached_values.get(function.name, NOTHING)
             self.effects.cached_values[function.name] = given | result
@@ -132,8 +133,10 @@ class OwnCalls(UnknownCalls):
         for symbol, deep in effects.changed.items():
             self.change(translate.of(symbol), deep=deep)
             self._change_library(translate.of(symbol))
-        for symbol in tuple(translate.mapping):
-            self._copy_holdings(symbol, translate)
+        results = {call.result for call in effects.calls}
+        for each in tuple(translate.mapping):
+            if each.symbol is not None or each in results:
+                self._copy_holdings(each, translate, is_certain=each in results)
         for name in effects.reads:
             self._copy_holdings(self.world.symbol(name), translate)
         self.effects.identity |= translate.of_all(effects.identity)
@@ -152,13 +155,6 @@ class OwnCalls(UnknownCalls):
         self.effects.reads_unseen |= effects.reads_unseen
         self.effects.shows |= effects.shows
         self.effects.cached_calls |= effects.cached_calls
-
-    def _change_deeper(self, function: FunctionSummary, bindings: dict[Obj, Value]) -> None:
-        """Let what a recursive function does to what it is given happen at each depth."""
-        deeper = self.recursions.pop(function, None)
-        given = frozenset[Obj]().union(*bindings.values())
-        if deeper and not self.effects.changed.keys().isdisjoint(reach(given)):
-            self.change(deeper, deep=True)
 
     def _change_library(self, value: Value) -> None:
         """Record a change of a library, which a function made of a name not known when it was read.
@@ -190,18 +186,25 @@ class OwnCalls(UnknownCalls):
         result = new(Kind.UNKNOWN)
         if call.method is None:
             value = self.call(callee, arguments, result)
+        elif call.method.startswith("."):
+            value = self.attribute(callee, call.method[1:])
         else:
             value = self.call_method(callee, call.method, arguments, result)
         translate.mapping[call.result] = value
 
     @staticmethod
-    def _copy_holdings(symbol: Obj, translate: "_Translation") -> None:
-        """Give real objects what the function body put into the symbol that stands for them."""
-        if symbol.symbol is None or not (symbol.contains or symbol.keeps):
-            return
-        for real in translate.of(symbol):
+    def _copy_holdings(symbol: Obj, translate: "_Translation", *, is_certain: bool = False) -> None:
+        """Give real objects what the function body put into what stands for them.
+
+        Args:
+            symbol: What stands for them: a symbol, or the result of a call that was put off.
+            translate: Where the function is used.
+            is_certain: What ``symbol`` holds as a guess is known by now.
+        """
+        held_by_symbol = symbol.contains - symbol.guessed if is_certain else symbol.contains
+        for real in translate.of(symbol) if held_by_symbol else ():
             if real is not symbol and real.kind not in (Kind.IMMUTABLE, Kind.IMPORTED, Kind.MODULE):
-                for held in tuple(symbol.contains):
+                for held in tuple(held_by_symbol):
                     real.hold(translate.of(held), is_certain=held not in symbol.guessed)
 
     def _bind_global(self, name: str, value: Value) -> None:

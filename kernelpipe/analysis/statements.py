@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from kernelpipe.analysis.core import Core, Flow, ScopeKind
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, Kind, Obj, Value, new, part_of
+from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, part_of
 from kernelpipe.analysis.names import imported_as
 from kernelpipe.analysis.operators import OPERATORS
 from kernelpipe.analysis.own_calls import find_method
@@ -98,7 +98,8 @@ class Statements(Core):
         for o in old:
             if o.kind is not Kind.IMMUTABLE:
                 o.items = None
-                o.hold(part_of(value))
+                if isinstance(node.op, ast.Add | ast.BitOr) and o.kind not in VIEWS:
+                    o.hold(part_of(value))
         kept = frozenset(o for o in old if o.kind is not Kind.IMMUTABLE)
         self.assign(node.target, kept | own | self.combine(old, value, node.op))
 

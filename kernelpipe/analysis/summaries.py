@@ -19,7 +19,8 @@ class Argument:
 class DeferredCall:
     """A call in a function body whose callee is only known where the function is used.
 
-    ``method`` is None for a call of ``callee`` itself, else the attribute that is called.
+    ``method`` is None for a call of ``callee`` itself, else the attribute that is called, with a
+    dot before it where it is only read: it may be a property.
     """
 
     callee: Value
