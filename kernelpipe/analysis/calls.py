@@ -8,6 +8,7 @@ from kernelpipe.analysis.heap import (
     DRAWN,
     GROUPS,
     NOTHING,
+    VIEWS,
     WINDOWS,
     Kind,
     Obj,
@@ -289,8 +290,11 @@ class Calls(LibraryCalls, OwnCalls):
             o.keep(values)
             self._draw_for_fit(o)
         elif fills_container(name) and name not in self.world.methods:
-            self.change(reach((o,)), deep=False)  # it may be anything that it seems to hold
-            o.hold(values)
+            inside = reach((o,))  # it may be anything that it seems to hold
+            self.change(inside, deep=False)
+            for each in inside:
+                if each.kind not in VIEWS:
+                    each.hold(values, is_certain=each is o)
         elif (
             not is_pure_method(name)
             or name in self.world.methods
