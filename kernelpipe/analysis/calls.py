@@ -14,12 +14,14 @@ from kernelpipe.analysis.heap import (
     Obj,
     Value,
     class_of,
+    find_method,
     items_of,
     new,
     pair,
     part_of,
     reach,
 )
+from kernelpipe.analysis.knowledge import PARTIAL
 from kernelpipe.analysis.known_methods import (
     changes_arguments,
     draws_plot,
@@ -37,7 +39,7 @@ from kernelpipe.analysis.known_methods import (
 )
 from kernelpipe.analysis.library_calls import LibraryCalls
 from kernelpipe.analysis.operators import FUNCTIONS
-from kernelpipe.analysis.own_calls import OwnCalls, all_methods, find_method
+from kernelpipe.analysis.own_calls import OwnCalls, all_methods
 from kernelpipe.analysis.summaries import Argument, DeferredCall, FigureUse
 from kernelpipe.analysis.texts import called, constant_of
 from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state
@@ -46,13 +48,14 @@ _NOT_IMPLICIT = frozenset(
     "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ __del__ "
     "__reduce__ __reduce_ex__ __getstate__ __setstate__ __set_name__ __module__ __doc__".split()
 )
+_ATTRIBUTE_METHODS = ("__getattr__", "__getattribute__", "__setattr__")
 _LOOKING_ON = {
     "groupby": GROUPS,
     **dict.fromkeys(("rolling", "resample", "expanding", "ewm", "pipe"), WINDOWS),
 }
 _CALLING_BUILTINS = frozenset(
     f"builtins.{name}" for name in ("map", "filter", "sorted", "min", "max", "next")
-) | {"functools.reduce", "functools.partial", *FUNCTIONS}
+) | {"functools.reduce", PARTIAL, *FUNCTIONS}
 _OPERATIONS = {
     operator: new(Kind.IMPORTED, dotted=dotted) for dotted, operator in FUNCTIONS.items()
 }
@@ -69,7 +72,7 @@ class Calls(LibraryCalls, OwnCalls):
             if o in self.used:
                 continue
             self.used.add(o)
-            stack.extend(each for each in o.contains if each.has_code)
+            stack.extend(each for each in _held(o) if each.has_code)
             if o.kind is Kind.INSTANCE:
                 stack.extend(class_of(o))
             if o.function is not None and o.symbol is None:
@@ -87,8 +90,34 @@ class Calls(LibraryCalls, OwnCalls):
                 if method is not None:
                     self.call_own_method(o, method, ())
 
+    def owner(self, node: ast.expr, name: str, *, is_store: bool = False) -> Value:
+        """Return what the object may be of which attribute ``name`` is read, called or stored.
+
+        Of an object of the notebook's classes, only what defines the attribute runs.
+        """
+        if not isinstance(node, ast.Name):
+            return self.evaluate(node)
+        value = self.load(node.id, node)
+        is_data = self.world.methods.isdisjoint({name, *_ATTRIBUTE_METHODS})
+        for o in value:
+            if o.kind is Kind.INSTANCE and o.klass is not None and (is_data or _is_method(o, name)):
+                self._use_data(frozenset() if is_store else frozenset(o.contains - {o}), o)
+            elif is_store or not _is_class_data(o, name):
+                self.use(frozenset({o}))
+        return value
+
+    def _use_data(self, held: Value, holder: Obj) -> None:
+        """Account for what may run of what an object holds, not of the object itself."""
+        was_used = holder in self.used
+        self.used.add(holder)
+        self.use(held)
+        if not was_used:
+            self.used.discard(holder)
+
     def attribute(self, base: Value, name: str) -> Value:
         """Return what attribute ``name`` of ``base`` may be; a property's code runs."""
+        if name in self.world.plain_attributes and all(map(self._is_own, base)):
+            return ATOM_VALUE
         value = super().attribute(base, name)
         if name not in self.world.methods:
             return value
@@ -101,6 +130,12 @@ class Calls(LibraryCalls, OwnCalls):
             elif o.kind is Kind.UNKNOWN:
                 value |= self._attribute_of_unknown(o, name)
         return value
+
+    def _is_own(self, o: Obj) -> bool:
+        """Tell whether ``o`` surely is an object of a class that only the notebook defines."""
+        if o in self.me:
+            return all(map(_is_own_class, frozenset[Obj]().union(*self.bases)))
+        return o.kind is Kind.INSTANCE and all(map(_is_own_class, class_of(o)))
 
     def _attribute_of_unknown(self, o: Obj, name: str) -> Value:
         """Return attribute ``name`` of what may be an instance of the notebook's classes."""
@@ -166,7 +201,15 @@ class Calls(LibraryCalls, OwnCalls):
             return self.combine(operands[0], operands[1], operator())
         if o.kind is Kind.IMPORTED and o.dotted is not None:
             return self.call_library(o.dotted, arguments)
-        return self.call_unknown((o,), arguments)
+        return self._call_object(o, arguments)
+
+    def _call_object(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
+        if o.dotted != PARTIAL or not o.items:
+            return self.call_unknown((o,), arguments)
+        function, *given = o.items
+        bound = tuple(Argument(value=each) for each in given)
+        named = Argument(value=frozenset(o.contains) - frozenset[Obj]().union(*o.items), keyword="")
+        return self.call(function, (*bound, *arguments, named), new(Kind.UNKNOWN))
 
     def _call_arguments(
         self, arguments: tuple[Argument, ...], receiver: Value, callee: Value
@@ -350,3 +393,31 @@ def _may_call_back(callee: Value, arguments: tuple[Argument, ...]) -> bool:
     return any(o.dotted in _CALLING_BUILTINS for o in callee) and any(
         is_open(o) for o in all_values(arguments)
     )
+
+
+def _is_own_class(o: Obj) -> bool:
+    """Tell whether a class and all its bases are the notebook's, or ``object``."""
+    if o.kind is not Kind.CLASS or o.klass is None:
+        return o.dotted == "builtins.object"
+    return all(map(_is_own_class, frozenset[Obj]().union(*o.klass.bases)))
+
+
+def _held(o: Obj) -> set[Obj]:
+    """Return what ``o`` holds; an attribute of an object is something that the object holds."""
+    held = set(o.contains)
+    for whole in o.wholes if o.is_part else ():
+        if whole.kind is Kind.INSTANCE and whole.klass is not None and not whole.is_open:
+            held.discard(whole)
+            held |= whole.contains
+    return held
+
+
+def _is_method(o: Obj, name: str) -> bool:
+    found = find_method(o, name)
+    return found is not None and all(each.function is not None for each in found)
+
+
+def _is_class_data(o: Obj, name: str) -> bool:
+    """Tell whether attribute ``name`` of ``o`` is data of a class of the notebook."""
+    found = find_method(o, name) if o.kind is Kind.CLASS else None
+    return found is not None and not any(each.has_code for each in found)

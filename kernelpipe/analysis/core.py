@@ -115,6 +115,8 @@ class World:
     """Magics that the notebook's functions are registered as."""
     written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Path -> the texts that ``%%writefile`` cells write to it."""
+    plain_attributes: frozenset[str] = frozenset()
+    """Attributes of the notebook's own objects that hold nothing but numbers and texts."""
     names: dict[str, Value] = field(default_factory=dict)
     seeded: set[str] = field(default_factory=set)
     symbols: dict[str, Obj] = field(default_factory=dict)
@@ -190,6 +192,10 @@ class Core:
 
     def execute(self, body: Iterable[ast.stmt]) -> None:
         """Run statements."""
+        raise NotImplementedError
+
+    def owner(self, node: ast.expr, name: str, *, is_store: bool = False) -> Value:
+        """Return what the object may be of which attribute ``name`` is read, called or stored."""
         raise NotImplementedError
 
     def use(self, value: Value) -> None:

@@ -292,7 +292,7 @@ class Expressions(Operators):
 
     # -- parts ---------------------------------------------------------------------------------
     def _Attribute(self, node: ast.Attribute) -> Value:
-        return self.attribute(self.evaluate(node.value), node.attr)
+        return self.attribute(self.owner(node.value, node.attr), node.attr)
 
     def attribute(self, base: Value, name: str) -> Value:
         """Return what attribute ``name`` of ``base`` may be."""
@@ -352,7 +352,7 @@ class Expressions(Operators):
         if isinstance(node.func, ast.Attribute):
             if self._is_super(node.func.value):
                 return self.call_super(node.func.attr, self._arguments(node))
-            receiver = self.evaluate(node.func.value)
+            receiver = self.owner(node.func.value, node.func.attr)
             return self.call_method(receiver, node.func.attr, self._arguments(node), result)
         before = set(self.effects.files)
         callee = self.evaluate(node.func)
@@ -405,7 +405,8 @@ class Expressions(Operators):
         elif isinstance(target, ast.Starred):
             self.assign(target.value, frozenset({new(Kind.LIST, part_of(value))}))
         elif isinstance(target, ast.Attribute):
-            self._store(self.evaluate(target.value), value, attribute=target.attr)
+            base = self.owner(target.value, target.attr, is_store=True)
+            self._store(base, value, attribute=target.attr)
         elif isinstance(target, ast.Subscript):
             name = self._global_text(target.value, target.slice)
             if name is not None:

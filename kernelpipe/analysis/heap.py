@@ -306,3 +306,19 @@ def holders(objects: Iterable[Obj]) -> set[Obj]:
             seen.add(o)
             stack.extend(o.holders - seen)
     return seen
+
+
+def find_method(o: Obj, name: str) -> Value | None:
+    """Return method ``name`` of an instance's class, None if the notebook defines none."""
+    if o.klass is None:
+        return None
+    found = o.klass.methods.get(name)
+    if found is not None:
+        return found
+    for base in o.klass.bases:
+        for each in base:
+            if each.klass is not None:
+                inherited = find_method(each, name)
+                if inherited is not None:
+                    return inherited
+    return None

@@ -14,7 +14,7 @@ from kernelpipe.analysis.core import GlobalRead, World
 from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, holders, new, reach
 from kernelpipe.analysis.knowledge import AMBIENT, GENERATORS
 from kernelpipe.analysis.placement import PlacedCell
-from kernelpipe.analysis.source import Program
+from kernelpipe.analysis.source import Program, plain_attributes
 from kernelpipe.analysis.summaries import FileUse, StateUse
 from kernelpipe.analysis.texts import Computed, given_of
 from kernelpipe.model.names import StepName
@@ -115,6 +115,7 @@ def new_world(program: Program) -> World:
         aliases=program.seen.aliases,
         own_magics=frozenset(program.seen.own_magics),
         written=program.seen.written,
+        plain_attributes=plain_attributes(program.seen),
     )
 
 

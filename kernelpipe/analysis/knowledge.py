@@ -74,6 +74,9 @@ STATE_OBJECTS = {
 }
 """Library objects (and what is below them) that hold state: a store into one changes the state."""
 
+PARTIAL = "functools.partial"
+"""What it makes holds, as its items, the function and the positional arguments."""
+
 
 def state_of(dotted: str | None) -> str | None:
     """Return the hidden state that the library object ``dotted`` holds, None if it holds none."""
@@ -189,7 +192,7 @@ def _table() -> dict[str, CallFacts]:
         "collections.Counter": CallFacts(kind=Kind.DICT, result=Result.CONTAINS),
         "collections.namedtuple": CallFacts(kind=Kind.CLASS),
         "types.SimpleNamespace": contains,
-        "functools.partial": contains,
+        PARTIAL: contains,
         "functools.reduce": shares,
         "itertools.accumulate": shares,
         "sklearn.model_selection.train_test_split": CallFacts(draws_from="@numpy.random"),

@@ -29,6 +29,7 @@ from kernelpipe.analysis.knowledge import (
     IMMUTABLE_BUILTINS,
     MAPPING,
     OPAQUE_BUILTINS,
+    PARTIAL,
     SHARING_BUILTINS,
     CallFacts,
     Result,
@@ -147,6 +148,8 @@ class LibraryCalls(FileCalls):
             made.dotted = dotted
             is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
             made.constant = "random_state" if is_seeded else None
+            if dotted == PARTIAL and not any(a.is_starred for a in arguments):
+                made.items = tuple(a.value for a in arguments if a.keyword is None)
             value = frozenset({made})
         unseeded = facts.draws_from and not self.is_seeded(facts.draws_from)
         if facts.kind is Kind.RANDOM:
@@ -359,7 +362,7 @@ def _class_of(values: Value) -> Value:
 
 
 def _is_constructor(dotted: str) -> bool:
-    return dotted == "functools.partial" or dotted.rpartition(".")[2][:1].isupper()
+    return dotted == PARTIAL or dotted.rpartition(".")[2][:1].isupper()
 
 
 def _sentinel() -> Value:

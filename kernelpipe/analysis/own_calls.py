@@ -12,6 +12,7 @@ from kernelpipe.analysis.heap import (
     Obj,
     Value,
     class_of,
+    find_method,
     new,
     part_of,
 )
@@ -359,19 +360,3 @@ def all_methods(o: Obj) -> set[str]:
         return set()
     inherited = (b for base in o.klass.bases for b in base)
     return set(o.klass.methods).union(*(all_methods(b) for b in inherited))
-
-
-def find_method(o: Obj, name: str) -> Value | None:
-    """Return method ``name`` of an instance's class, None if the notebook defines none."""
-    if o.klass is None:
-        return None
-    found = o.klass.methods.get(name)
-    if found is not None:
-        return found
-    for base in o.klass.bases:
-        for each in base:
-            if each.klass is not None:
-                inherited = find_method(each, name)
-                if inherited is not None:
-                    return inherited
-    return None

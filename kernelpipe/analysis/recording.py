@@ -237,6 +237,7 @@ class RecordedWorld(World):
             aliases=world.aliases,
             own_magics=world.own_magics,
             written=world.written,
+            plain_attributes=world.plain_attributes,
             names=_Names(),
             seeded=_Seeded(),
             symbols=_Symbols(),
@@ -258,6 +259,7 @@ class RecordedWorld(World):
             self._directory == world.directory
             and self.aliases == world.aliases
             and self.own_magics == world.own_magics
+            and self.plain_attributes == world.plain_attributes
             and self.builtins == world.builtins
         )
 

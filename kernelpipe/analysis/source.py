@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kernelpipe.analysis.magic_calls import MagicCall, bodies_in, body_of, read_call
+from kernelpipe.analysis.plain_attributes import ANY, stored_attributes
 from kernelpipe.analysis.syntax import is_too_deep, parse_python
 from kernelpipe.notebook.transform import PythonError, PythonText, transform
 
@@ -59,12 +60,20 @@ class Survey:
     """Names of functions that are registered as magics."""
     written: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Normal path -> the texts that cells write to it."""
+    plain: set[str] = field(default_factory=set)
+    """Attributes in which numbers and texts are stored."""
+    others: set[str] = field(default_factory=set)
+    """Attributes in which anything else may be stored."""
 
 
 def _survey(tree: ast.Module) -> Survey:
     """Look at a cell once."""
     found = Survey(set(), set(), set())
+    atomic: set[int] = set()
     for node in nodes_of(tree):
+        plain, others = stored_attributes(node, atomic)
+        found.plain |= plain
+        found.others |= others
         if isinstance(node, ast.Name):
             (found.read if isinstance(node.ctx, ast.Load) else found.rebound).add(node.id)
         elif type(node) in _BINDING:
@@ -97,6 +106,8 @@ def _add(part: Survey, whole: Survey) -> None:
     whole.read |= part.read
     whole.aliases |= part.aliases
     whole.own_magics |= part.own_magics
+    whole.plain |= part.plain
+    whole.others |= part.others
     for path, texts in part.written.items():
         _add_text(whole.written, path, texts)
 
@@ -214,3 +225,8 @@ class Program:
     seen: Survey
     directory: str
     """Where the notebook lies."""
+
+
+def plain_attributes(seen: Survey) -> frozenset[str]:
+    """Return the attributes that hold nothing but numbers and texts anywhere in the notebook."""
+    return frozenset() if ANY in seen.others else frozenset(seen.plain - seen.others)

@@ -5,10 +5,19 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from kernelpipe.analysis.core import Core, Flow, ScopeKind
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, part_of
+from kernelpipe.analysis.heap import (
+    ATOM_VALUE,
+    NOTHING,
+    VIEWS,
+    Kind,
+    Obj,
+    Value,
+    find_method,
+    new,
+    part_of,
+)
 from kernelpipe.analysis.names import imported_as
 from kernelpipe.analysis.operators import OPERATORS
-from kernelpipe.analysis.own_calls import find_method
 from kernelpipe.analysis.stars import star_names
 
 _SWALLOWING = frozenset(
