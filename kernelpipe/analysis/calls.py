@@ -2,7 +2,7 @@
 
 import ast
 
-from kernelpipe.analysis.expressions import library_attribute, tainted
+from kernelpipe.analysis.expressions import tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     DRAWN,
@@ -16,6 +16,7 @@ from kernelpipe.analysis.heap import (
     class_of,
     find_method,
     items_of,
+    library_attribute,
     new,
     pair,
     part_of,

@@ -19,6 +19,7 @@ from kernelpipe.analysis.heap import (
     Value,
     class_of,
     items_of,
+    library_attribute,
     new,
     pair,
     part_of,
@@ -460,11 +461,6 @@ class Expressions(Operators):
 def _is_class_of(node: ast.expr) -> bool:
     """Tell whether ``node`` is ``type(x)``: nobody asks for the identity of ``x`` by that."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type"
-
-
-def library_attribute(o: Obj, name: str) -> Obj:
-    """Return the object for an attribute of a module or of something imported."""
-    return new(Kind.IMPORTED, dotted=f"{o.dotted}.{name}" if o.dotted else name)
 
 
 def constant_text(value: Value) -> str | None:

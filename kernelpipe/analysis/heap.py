@@ -322,3 +322,8 @@ def find_method(o: Obj, name: str) -> Value | None:
                 if inherited is not None:
                     return inherited
     return None
+
+
+def library_attribute(o: Obj, name: str) -> Obj:
+    """Return the object for an attribute of a module or of something imported."""
+    return new(Kind.IMPORTED, dotted=f"{o.dotted}.{name}" if o.dotted else name)
