@@ -16,6 +16,7 @@ from kernelpipe.analysis.install_commands import (
 )
 from kernelpipe.analysis.magic_calls import MagicCall, parse_body, read_call
 from kernelpipe.analysis.magic_facts import WRAPPERS
+from kernelpipe.analysis.syntax import has_other_line_ends
 
 _SHELLS = frozenset({"bash", "sh", "system", "sx", "!"})
 _RUNNERS = frozenset(
@@ -42,7 +43,7 @@ class FoundInstall:
 @lru_cache(maxsize=4096)
 def take_installs(source: str) -> tuple[str, tuple[FoundInstall, ...]]:
     """Return a cell without what installs packages, and that; lines keep their numbers."""
-    if not MENTIONS.search(source):
+    if not MENTIONS.search(source) or has_other_line_ends(source):
         return source, ()
     tree = parse_body(source, 0)
     if tree is None:

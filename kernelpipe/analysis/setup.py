@@ -9,6 +9,7 @@ from kernelpipe.analysis.magics import PLAIN_LINE_MAGICS
 from kernelpipe.analysis.names import bound_names, imported_as, imported_names
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import nodes_of
+from kernelpipe.analysis.syntax import has_other_line_ends
 from kernelpipe.model.pipeline import SetupCell
 
 
@@ -163,6 +164,8 @@ def slice_imports(source: str, tree: ast.Module, kept: Mapping[str, bool]) -> st
 
     Lines keep their numbers: what goes leaves an empty line.
     """
+    if has_other_line_ends(source):
+        return source
     lines = source.split("\n")
     occupied = [line for s in tree.body for line in range(s.lineno, (s.end_lineno or 0) + 1)]
     for statement in tree.body:

@@ -41,3 +41,8 @@ def deep_recursion() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(before)
+
+
+def has_other_line_ends(source: str) -> bool:
+    """Tell whether IPython, which splits as ``str.splitlines``, counts other lines than Python."""
+    return len(f"{source}.".splitlines()) != source.count("\n") + 1

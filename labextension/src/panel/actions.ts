@@ -136,6 +136,7 @@ export class Actions {
       return;
     }
     if (!proposals.isCurrent(session)) {
+      await session.refresh(); // an analysis that comes later would take the notice away
       await this.propose();
       this._model.notice = trans.__(
         'The notebook has changed: this is a new proposal, and nothing is tagged yet.'

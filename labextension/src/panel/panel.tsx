@@ -195,9 +195,11 @@ export class KernelpipePanel extends SidePanel implements IStage {
    */
   focus(section: Section): void {
     const part = this.widgets[ORDER.indexOf(section)];
-    const focus = (): void =>
+    const focus = async (): Promise<void> => {
+      await (part instanceof Part ? part.renderPromise : null);
       part?.node.querySelector<HTMLElement>(FOCUSABLE)?.focus();
-    requestAnimationFrame(() => requestAnimationFrame(focus));
+    };
+    requestAnimationFrame(() => requestAnimationFrame(() => void focus()));
   }
 
   focusParameter(name: string): void {

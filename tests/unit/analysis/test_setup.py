@@ -1,7 +1,10 @@
 """Setup: what each step replays, and what becomes of setup that cannot be replayed."""
 
+import ast
+
 from percent import edges_of, pipeline_of
 
+from kernelpipe.analysis.setup import slice_imports
 from kernelpipe.model.pipeline import Pipeline
 
 
@@ -25,6 +28,14 @@ def test_setup__import_that_nobody_mentions__is_kept() -> None:
     pipeline = pipeline_of("import antigravity_like\n# %% step:a\nx = 1\n")
 
     assert _setup_of(pipeline, "a") == ["import antigravity_like"]
+
+
+def test_slice_imports__line_ends_that_only_ipython_counts__leave_the_cell_as_it_is() -> None:
+    """Its line numbers are not Python's: another line would go."""
+    source = "\u2028import json\nx = 1\n"
+    tree = ast.parse("\nimport json\nx = 1\n")
+
+    assert slice_imports(source, tree, {"json": False}) == source
 
 
 def test_setup__import_that_a_called_helper_uses__is_kept() -> None:
