@@ -52,7 +52,7 @@ def main() -> None:
         ("small cases", cases),
     ):
         truths = _truths(notebooks)
-        cells = sum(len(truth.ran) for truth in truths.values())
+        cells = sum(len(truth.outputs) for truth in truths.values())
         _say(f"\n{title}: {len(notebooks)} notebooks, {cells} cells")
         _say(f"{'tool':12} {'precision':>9} {'recall':>7} {'version':>8} {'lost':>5} {'CPU s':>8}")
         for row in _rows(notebooks, truths):

@@ -325,4 +325,4 @@ def test_proposal_document__proposal__is_plain_json() -> None:
         "added": ["step:load_data"],
     }
     assert document["notes"] == []
-    assert document["diagnostics"] == []
+    assert [(d["code"], d["severity"]) for d in document["diagnostics"]] == [("KP234", "info")]
