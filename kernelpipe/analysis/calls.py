@@ -73,7 +73,7 @@ class Calls(LibraryCalls, OwnCalls):
             if o in self.used:
                 continue
             self.used.add(o)
-            stack.extend(each for each in _held(o) if each.has_code)
+            stack.extend(each for each in o.contains if each.has_code)
             if o.kind is Kind.INSTANCE:
                 stack.extend(class_of(o))
             if o.function is not None and o.symbol is None:
@@ -401,16 +401,6 @@ def _is_own_class(o: Obj) -> bool:
     if o.kind is not Kind.CLASS or o.klass is None:
         return o.dotted == "builtins.object"
     return all(map(_is_own_class, frozenset[Obj]().union(*o.klass.bases)))
-
-
-def _held(o: Obj) -> set[Obj]:
-    """Return what ``o`` holds; an attribute of an object is something that the object holds."""
-    held = set(o.contains)
-    for whole in o.wholes if o.is_part else ():
-        if whole.kind is Kind.INSTANCE and whole.klass is not None and not whole.is_open:
-            held.discard(whole)
-            held |= whole.contains
-    return held
 
 
 def _is_method(o: Obj, name: str) -> bool:
