@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from kernelpipe.analysis.rules import FIGURE_STAYS_OPEN
 from kernelpipe.analysis.subject import Subject, who
@@ -55,5 +56,10 @@ def _draws(effects: Effects) -> bool:
 
 def _has_other_backend(subject: Subject) -> bool:
     return any(name in _OTHER_BACKENDS for _, name in subject.history.foreign_stores) or any(
-        _OTHER_BACKEND.search(placed.cell.source) for placed in subject.placement.cells
+        _may_choose_backend(placed.cell.source) for placed in subject.placement.cells
     )
+
+
+@lru_cache(maxsize=4096)
+def _may_choose_backend(source: str) -> bool:
+    return _OTHER_BACKEND.search(source) is not None

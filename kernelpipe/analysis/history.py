@@ -1,7 +1,8 @@
 """The walk through the notebook: who made and changed each name, in notebook order."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -191,32 +192,40 @@ def _collect(step: StepName, history: History, world: World) -> None:
 
 
 class HistoryWriter:
-    """Writes histories, cell by cell in notebook order; keeps what it wrote for the next one."""
+    """Writes histories, cell by cell in notebook order; amends what it wrote for the next one."""
 
     def __init__(self) -> None:
         """Begin with nothing kept."""
         self.history = History()
-        self._last: dict[int, _Entry] = {}
+        self._entries: list[_Entry] = []
         self._has_states = False
 
     def write(
         self, cells: Iterable[tuple[PlacedCell, Executed]], names: dict[str, Value]
     ) -> History:
-        """Return the history of cells.
+        """Return the history of cells; the one that was returned before is of no use any more.
 
         Args:
             cells: In notebook order, with what they did.
             names: What names are after all cells.
         """
-        self.history = History(names=names)
-        self._has_states = False
-        kept, self._last = self._last, {}
-        for placed, executed in cells:
-            entry = kept.get(placed.position)
-            if entry is None or entry.executed is not executed or entry.placed is not placed:
-                entry = _Entry(placed, executed)
-            self._last[placed.position] = entry
-            self._add(entry)
+        pairs = tuple(cells)
+        before, self._entries = self._entries, []
+        entries = [
+            old if old.executed is executed and old.placed is placed else _Entry(placed, executed)
+            for (placed, executed), old in zip(pairs, before, strict=False)
+        ]
+        entries += [_Entry(placed, executed) for placed, executed in pairs[len(before) :]]
+        new = [pair for pair in zip(before, entries, strict=False) if pair[0] is not pair[1]]
+        if len(before) == len(entries) and all(old.is_replaced_by(e) for old, e in new):
+            self._amend(entries, new)
+        else:
+            self.history = History()
+            self._has_states = False
+            for entry in entries:
+                self._add(entry)
+        self._entries = entries
+        self.history.names = names
         return self.history
 
     def add(self, placed: PlacedCell, executed: Executed) -> None:
@@ -228,8 +237,9 @@ class HistoryWriter:
         facts, history = executed.facts, self.history
         history.facts[placed.position] = facts
         if self._has_states:
-            self._read_ambient(placed)
-        self._read_again(entry)
+            self._read_ambient(entry)
+        entry.number([len(history.versions.get(name, ())) - 1 for name, _ in entry.places])
+        history.reads += entry.reads
         if placed.is_test:
             return
         if executed.touched:
@@ -242,49 +252,90 @@ class HistoryWriter:
                 versions[name] = [version]
             else:
                 known.append(version)
-        self._note_states(placed, facts)
+        if facts.effects.states:
+            self._note_states(entry)
         if facts.binds_unknown:
             history.unknown_binders.append(placed)
             for name, value in executed.unknown:
                 self._version(name, Event.MAYBE, placed, value)
-        history.files += [(placed, use) for use in executed.files]
-        history.foreign_stores += [(placed, name) for name in facts.effects.foreign_stores]
+        history.files += entry.files
+        history.foreign_stores += entry.foreign_stores
+
+    # -- cells that differ -----------------------------------------------------------------------
+    def _amend(self, entries: Sequence["_Entry"], new: Sequence[tuple["_Entry", "_Entry"]]) -> None:
+        """Change the history where entries differ, each pair being of one cell."""
+        history = self.history
+        renumbered = self._replace_versions(new)
+        for old, entry in new:
+            history.facts[entry.placed.position] = entry.executed.facts
+            entry.ambient = [replace(read, placed=entry.placed) for read in old.ambient]
+        is_new = {id(entry) for _, entry in new}
+        for entry in entries:
+            if id(entry) in is_new or not renumbered.isdisjoint(entry.names):
+                at = entry.placed.position
+                known = (history.versions.get(name, ()) for name, _ in entry.places)
+                entry.number([bisect_left(each, at, key=_position) - 1 for each in known])
+        both = [entry for pair in new for entry in pair]
+        if new:
+            parts = ((e.ambient, e.reads, e.quiet) for e in entries)
+            history.reads = [read for part in parts for reads in part for read in reads]
+        if any(e.touched for e in both):
+            history.touched, history.changed = {}, {}
+            for entry in entries:
+                history.touched.update(entry.touched)
+                history.changed.update(entry.changed)
+        if any(e.files or e.foreign_stores for e in both):
+            history.files = [use for e in entries for use in e.files]
+            history.foreign_stores = [store for e in entries for store in e.foreign_stores]
+
+    def _replace_versions(self, new: Sequence[tuple["_Entry", "_Entry"]]) -> set[str]:
+        """Put versions in the place of others; return the names whose versions are counted anew."""
+        versions = self.history.versions
+        positions = {entry.placed.position for _, entry in new}
+        made: dict[str, list[Version]] = {}
+        for old, entry in new:
+            for name, _ in old.versions:
+                made.setdefault(name, [])
+            for name, version in entry.versions:
+                made.setdefault(name, []).append(version)
+        renumbered: set[str] = set()
+        for name, own in made.items():
+            before = versions.get(name, [])
+            now = [each for each in before if each.placed.position not in positions] + own
+            now.sort(key=_position)
+            if list(map(_position, now)) != list(map(_position, before)):
+                renumbered.add(name)
+            if now:
+                versions[name] = now
+            else:
+                del versions[name]
+        return renumbered
 
     # -- reads -----------------------------------------------------------------------------------
-    def _read_again(self, entry: "_Entry") -> None:
-        versions = self.history.versions
-        numbers = [len(versions.get(name, ())) - 1 for name, _ in entry.places]
-        if entry.numbers != numbers:
-            entry.numbers = numbers
-            entry.reads = [
-                Read(placed=entry.placed, name=name, version=number, place=place)
-                for number, (name, place) in zip(numbers, entry.places, strict=True)
-            ]
-        self.history.reads += entry.reads
-
-    def _read_quietly(self, placed: PlacedCell, name: str) -> None:
+    def _read_quietly(self, placed: PlacedCell, name: str) -> Read:
         number = len(self.history.versions.get(name, ())) - 1
-        self.history.reads.append(Read(placed=placed, name=name, version=number, place=_QUIETLY))
+        read = Read(placed=placed, name=name, version=number, place=_QUIETLY)
+        self.history.reads.append(read)
+        return read
 
-    def _read_ambient(self, placed: PlacedCell) -> None:
+    def _read_ambient(self, entry: "_Entry") -> None:
         """Let each step that begins have the hidden state that earlier steps left."""
-        if placed.step is None:
-            return
-        for state in AMBIENT:
-            if state in self.history.versions:
-                self._read_quietly(placed, state)
+        if entry.placed.step is not None:
+            known = [state for state in AMBIENT if state in self.history.versions]
+            entry.ambient = [self._read_quietly(entry.placed, state) for state in known]
 
     # -- what a cell leaves ----------------------------------------------------------------------
-    def _note_states(self, placed: PlacedCell, facts: CellFacts) -> None:
-        for event in facts.effects.states:
+    def _note_states(self, entry: "_Entry") -> None:
+        entry.quiet = []
+        for event in entry.executed.facts.effects.states:
             self._has_states = True
             if event.use is StateUse.SET:
-                self._version(event.state, Event.BIND, placed, NOTHING)
+                self._version(event.state, Event.BIND, entry.placed, NOTHING)
             elif event.use is StateUse.CHANGE or (
                 event.state in self.history.versions and event.state in GENERATORS
             ):
-                self._read_quietly(placed, event.state)
-                self._version(event.state, Event.CHANGE, placed, NOTHING)
+                entry.quiet.append(self._read_quietly(entry.placed, event.state))
+                self._version(event.state, Event.CHANGE, entry.placed, NOTHING)
 
     def _version(self, name: str, event: Event, placed: PlacedCell, value: Value) -> None:
         versions = self.history.versions.setdefault(name, [])
@@ -295,11 +346,16 @@ class _Entry:
     """What one cell adds to a history, as far as it can be told without the other cells."""
 
     __slots__ = (
+        "ambient",
         "changed",
         "executed",
+        "files",
+        "foreign_stores",
+        "names",
         "numbers",
         "placed",
         "places",
+        "quiet",
         "reads",
         "touched",
         "versions",
@@ -310,15 +366,65 @@ class _Entry:
         self.executed = executed
         facts = executed.facts
         self.places = [*facts.reads.items(), *((n, _QUIETLY) for n in executed.everything)]
+        self.names = {*facts.reads, *executed.everything} if executed.everything else facts.reads
         self.numbers: list[int] = []
         """Of the versions that it reads, in the order of ``places``."""
         self.reads: list[Read] = []
-        self.touched = dict.fromkeys(executed.touched, placed.position)
-        self.changed = dict.fromkeys(facts.effects.changed, placed.position)
+        self.ambient: list[Read] = []
+        """Reads of hidden state that come before ``reads``."""
+        self.quiet: list[Read] = []
+        """Those that come after them."""
+        self.touched: dict[Obj, int] = {}
+        self.changed: dict[Obj, int] = {}
+        self.versions: list[tuple[str, Version]] = []
+        self.files: list[tuple[PlacedCell, FileUse]] = []
+        self.foreign_stores: list[tuple[PlacedCell, str]] = []
+        if not placed.is_test:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Note what the cell leaves to others."""
+        placed, executed = self.placed, self.executed
+        effects = executed.facts.effects
+        if executed.touched:
+            self.touched = dict.fromkeys(executed.touched, placed.position)
+            self.changed = dict.fromkeys(effects.changed, placed.position)
         self.versions = [
             (name, Version(event=event, placed=placed, value=value))
             for name, event, value in _events(executed)
         ]
+        if executed.files:
+            self.files = [(placed, use) for use in executed.files]
+        if effects.foreign_stores:
+            self.foreign_stores = [(placed, name) for name in effects.foreign_stores]
+
+    def number(self, numbers: list[int]) -> None:
+        """Take the numbers of the versions that it reads, in the order of ``places``."""
+        if self.numbers != numbers:
+            self.numbers = numbers
+            self.reads = [
+                Read(placed=self.placed, name=name, version=number, place=place)
+                for number, (name, place) in zip(numbers, self.places, strict=True)
+            ]
+
+    def is_replaced_by(self, other: "_Entry") -> bool:
+        """Tell whether ``other`` stands at the same place and neither affects any but by names."""
+        return (
+            self.placed.position == other.placed.position
+            and self.placed.step == other.placed.step
+            and self.is_plain
+            and other.is_plain
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether it neither uses hidden state nor binds names unseen."""
+        facts = self.executed.facts
+        return self.placed.is_test or not (facts.effects.states or facts.binds_unknown)
+
+
+def _position(version: Version) -> int:
+    return version.placed.position
 
 
 def _events(executed: Executed) -> Iterator[tuple[str, Event, Value]]:

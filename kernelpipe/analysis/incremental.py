@@ -11,18 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from kernelpipe.analysis.changes import Binding, Change, Field, Member, Seed
 from kernelpipe.analysis.heap import Obj, Value
 from kernelpipe.analysis.history import Executed, execute, new_world
 from kernelpipe.analysis.recording import (
     CELL_SERIALS,
-    Binding,
-    Change,
-    Field,
     Maker,
-    Member,
     Record,
     RecordedWorld,
-    Seed,
     State,
     kept,
     recording,
@@ -69,14 +65,14 @@ class _Difference:
 
     def is_seen_by(self, record: Record) -> bool:
         """Tell whether a cell saw anything of it."""
-        return not (
-            self.names.isdisjoint(record.names)
-            and not (self.names and record.saw_all_names)
-            and self.objects.isdisjoint(record.seen)
-            and self.held.isdisjoint(record.seen_held)
-            and self.named.isdisjoint(record.seen_named)
-            and self.seeded.isdisjoint(record.seeded)
-            and not self.is_mentioned_by(record)
+        names = self.names
+        return (
+            bool(names and (record.saw_all_names or not names.isdisjoint(record.names)))
+            or not self.objects.isdisjoint(record.seen)
+            or not self.held.isdisjoint(record.seen_held)
+            or not self.named.isdisjoint(record.seen_named)
+            or not self.seeded.isdisjoint(record.seeded)
+            or self.is_mentioned_by(record)
         )
 
     def is_mentioned_by(self, record: Record) -> bool:
@@ -88,7 +84,7 @@ class _Difference:
     def redone(self, record: Record) -> None:
         """Account for a cell that did the same again: what it binds is what it was."""
         if self.names:
-            self.names -= {c.name for c in record.log if isinstance(c, Binding)}
+            self.names.difference_update(record.effect.bindings)
 
     def compare(self, before: Sequence[Change], now: Sequence[Change]) -> None:
         """Account for a cell that did other things than before."""
@@ -173,7 +169,7 @@ class Walk:
     @property
     def names(self) -> dict[str, Value]:
         """What names are after all cells."""
-        return dict(dict.items(self._world.names)) if self._world is not None else {}
+        return dict.copy(self._world.names) if self._world is not None else {}
 
     def walk(self, cells: Sequence[Cell], program: Program) -> list[Executed]:
         """Return what executing each of ``cells`` gives, in order.
@@ -241,6 +237,7 @@ class Walk:
         difference: _Difference,
     ) -> int:
         """Return the first cell that may have to be executed again."""
+        everywhere = bool(difference.rebound or difference.methods)
         for index, partner in enumerate(partners):
             if partner != index:
                 return index
@@ -248,7 +245,7 @@ class Walk:
             if (
                 not done.is_of(cells[index], trees[index])
                 or done.record.saw_outside
-                or difference.is_mentioned_by(done.record)
+                or (everywhere and difference.is_mentioned_by(done.record))
             ):
                 return index
         return len(cells)

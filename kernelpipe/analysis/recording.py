@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
+from kernelpipe.analysis.changes import Binding, Change, Effect, Field, Member, Seed
 from kernelpipe.analysis.core import World
 from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, make_with
 from kernelpipe.analysis.summaries import ClassSummary, FunctionSummary
@@ -54,47 +55,11 @@ class Record:
     methods: set[str] = field(default_factory=set)
     saw_outside: bool = False
     """It looked at files, which may change at any time."""
-    log: "list[Change]" = field(default_factory=list)
+    log: list[Change] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    effect: Effect = field(default_factory=Effect)
+    """What the log comes to, when the cell has ended."""
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """``item`` was put into, or taken from, one of the sets of a sealed object."""
-
-    o: Obj
-    attribute: str
-    item: Obj
-    is_in: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """An attribute of a sealed object was set."""
-
-    o: Obj
-    attribute: str
-    before: object
-    after: object
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A name was bound anew; None means that it is not bound."""
-
-    name: str
-    before: Value | None
-    after: Value | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """A random generator was given a seed."""
-
-    state: str
-
-
-Change = Member | Field | Binding | Seed
 
 _record = Record()
 """Of the cell that is being executed."""
@@ -310,36 +275,12 @@ class RecordedWorld(World):
     def undo(self, record: Record) -> None:
         """Take back what a cell did; the cells after it have been taken back."""
         self._is_named = False
-        for change in reversed(record.log):
-            if isinstance(change, Member):
-                _move(change, is_in=not change.is_in)
-            elif isinstance(change, Field):
-                setattr(change.o, change.attribute, change.before)
-            elif isinstance(change, Binding):
-                self.put(change.name, change.before)
-            else:
-                set.discard(self.seeded, change.state)
+        record.effect.undo(self.names, self.seeded)
 
     def redo(self, record: Record) -> None:
         """Do again what a cell did that sees what it saw then."""
         self._is_named = False
-        for index, change in enumerate(record.log):
-            if isinstance(change, Member):
-                _move(change, is_in=change.is_in)
-            elif isinstance(change, Field):
-                setattr(change.o, change.attribute, change.after)
-            elif isinstance(change, Binding):
-                before = self.now(change.name)  # what is bound anew need not be what it was then
-                if before != change.before:
-                    record.log[index] = Binding(change.name, before, change.after)
-                self.put(change.name, change.after)
-            else:
-                set.add(self.seeded, change.state)
-
-
-def _move(change: Member, *, is_in: bool) -> None:
-    members: set[Obj] = getattr(change.o, change.attribute)
-    (members.add if is_in else members.discard)(change.item)
+        record.effect.redo(self.names, self.seeded, record.log)
 
 
 class Maker:
@@ -438,6 +379,7 @@ def recording(record: Record, maker: Maker) -> Iterator[None]:
             delattr(Sealed, name)
         make_with(Obj)
         _record = Record()
+        record.effect = Effect.of(record.log)
         for made in record.made:
             for o in made.objects:
                 seal(o)

@@ -118,19 +118,24 @@ def _stores(dotted: str, effects: Effects) -> bool:
 def _cached_effects(subject: Subject) -> Iterable[Diagnostic]:
     """Yield what is seen of cached functions that two steps call, though caches are not shared."""
     changed = subject.history.changed
+    calling = {
+        position: facts.effects
+        for position, facts in subject.history.facts.items()
+        if facts.effects.cached_values or facts.effects.cached_calls
+    }
     changes = {
         name
-        for facts in subject.history.facts.values()
-        for name, value in facts.effects.cached_values.items()
+        for effects in calling.values()
+        for name, value in effects.cached_values.items()
         if any(o in changed for o in reach(value))
     }
     callers: dict[str, PlacedCell] = {}
-    for placed in subject.placement.cells:
-        facts = subject.history.facts.get(placed.position)
-        if facts is None:
+    for placed in subject.placement.cells if calling else ():
+        effects = calling.get(placed.position)
+        if effects is None:
             continue
-        is_seen = facts.effects.cached_calls
-        for name in sorted(is_seen | (changes & facts.effects.cached_values.keys())):
+        is_seen = effects.cached_calls
+        for name in sorted(is_seen | (changes & effects.cached_values.keys())):
             if not _calls(subject, placed, name):
                 continue
             first = callers.setdefault(name, placed)
