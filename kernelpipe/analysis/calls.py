@@ -262,6 +262,7 @@ class Calls(LibraryCalls, OwnCalls):
             return self._call_method_of_unknown(o, name, arguments)
         if name not in self.world.methods:
             self.method_files(o, name, arguments)
+            self.patch(o, name)
         if name in ("query", "eval") and name not in self.world.methods:
             self.read_query(arguments)
         if o.kind is Kind.IMMUTABLE:

@@ -4,7 +4,17 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from kernelpipe.analysis.heap import ATOM_VALUE, NOTHING, VIEWS, Kind, Obj, Value, new, reach
+from kernelpipe.analysis.heap import (
+    ATOM_VALUE,
+    NOTHING,
+    VIEWS,
+    AttributeName,
+    Kind,
+    Obj,
+    Value,
+    new,
+    reach,
+)
 from kernelpipe.analysis.knowledge import state_of
 from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.scopes import Flow, GlobalRead, Scope, ScopeKind
@@ -215,7 +225,8 @@ class Core:
         for o in value:
             if o.kind in (Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED):
                 continue
-            changed = reach((o,)) if deep or o.is_part else _with_base(o)
+            is_named = isinstance(o.constant, AttributeName)  # its whole may be a library
+            changed = reach((o,)) if (deep or o.is_part) and not is_named else _with_base(o)
             for each in changed:
                 each.is_open = each.is_open or deep
                 below = (deep or o.is_part) and each.symbol is not None

@@ -18,12 +18,15 @@ from kernelpipe.analysis.heap import (
     Obj,
     Value,
     class_of,
+    item_at,
     items_of,
     library_attribute,
+    named_part,
     new,
     pair,
     part_of,
 )
+from kernelpipe.analysis.knowledge import STATE_ATTRIBUTES
 from kernelpipe.analysis.operators import COMPARISONS, OPERATORS, UNARY_OPERATORS, Operators
 from kernelpipe.analysis.summaries import Argument
 from kernelpipe.analysis.texts import (
@@ -307,6 +310,8 @@ class Expressions(Operators):
                 result.add(new(Kind.FRAME, (o,), constant=LABELS))
             elif name in _PLAIN_ATTRIBUTES:
                 result |= ATOM_VALUE
+            elif o.symbol is not None and name in STATE_ATTRIBUTES:
+                result.add(named_part(o, name))
             elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
                 result |= tainted(frozenset({new(Kind.IMMUTABLE, constant=text)}), [frozenset({o})])
             else:
@@ -322,7 +327,7 @@ class Expressions(Operators):
         self.look_up(base)
         own = self.operate("__getitem__", base, index)
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
-            items = [_item(o, node.slice.value) for o in base]
+            items = [item_at(o, node.slice.value) for o in base]
             if items and all(i is not None for i in items):
                 return frozenset[Obj]().union(*(i for i in items if i is not None))
         if isinstance(node.slice, ast.Slice) and all(o.kind in _SLICED for o in base):
@@ -482,12 +487,6 @@ def tainted(value: Value, sources: Iterable[Value]) -> Value:
         each.is_tainted = True
         marked.add(each)
     return frozenset(marked)
-
-
-def _item(o: Obj, index: int) -> Value | None:
-    if o.items is None or not -len(o.items) <= index < len(o.items):
-        return None
-    return o.items[index]
 
 
 def _joined(left: Value, right: Value, operator: ast.operator) -> object:

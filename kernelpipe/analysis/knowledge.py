@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from kernelpipe.analysis.handles import HANDLES
 from kernelpipe.analysis.heap import Kind
 
 
@@ -73,6 +74,9 @@ STATE_OBJECTS = {
     "logging": "@logging",
 }
 """Library objects (and what is below them) that hold state: a store into one changes the state."""
+
+STATE_ATTRIBUTES = frozenset(dotted.rpartition(".")[2] for dotted in STATE_OBJECTS)
+"""Attributes that these are of their modules."""
 
 PARTIAL = "functools.partial"
 """What it makes holds, as its items, the function and the positional arguments."""
@@ -144,6 +148,13 @@ MAPPING = frozenset(
     "builtins.map builtins.filter functools.reduce itertools.starmap itertools.accumulate".split()
 )
 """Functions that call their first argument with parts of the others."""
+LOADERS = _names(
+    "pickle.load pickle.loads joblib.load pandas.read_pickle dill.load dill.loads torch.load "
+    "cloudpickle.load cloudpickle.loads pickle.Unpickler shelve.open"
+)
+"""Functions that make objects from files, which may name the notebook's functions and classes."""
+DUMPERS = _names("pickle.dump pickle.dumps joblib.dump")
+"""Functions that write such files."""
 CHANGED_KEYWORDS = _names("dst arr a x out fp file stream")
 """What functions call the argument that they change."""
 
@@ -152,7 +163,6 @@ def _table() -> dict[str, CallFacts]:
     first = CallFacts(changes=(0,))
     shares = CallFacts(result=Result.SHARES)
     contains = CallFacts(result=Result.CONTAINS)
-    handle = CallFacts(kind=Kind.HANDLE)
     table = {
         **dict.fromkeys(
             (
@@ -174,7 +184,8 @@ def _table() -> dict[str, CallFacts]:
         **dict.fromkeys(("io.StringIO", "io.BytesIO"), CallFacts(kind=Kind.BUFFER)),
         **dict.fromkeys(("json.dump", "pickle.dump", "yaml.dump"), CallFacts(changes=(1,))),
         **dict.fromkeys(
-            ("json.load", "pickle.load"), CallFacts(changes=(0,), result=Result.CONTAINS)
+            "json.load pickle.load dill.load cloudpickle.load".split(),
+            CallFacts(changes=(0,), result=Result.CONTAINS),
         ),
         "copy.deepcopy": CallFacts(),
         "copy.copy": contains,
@@ -241,12 +252,7 @@ def _table() -> dict[str, CallFacts]:
         "decimal.setcontext": CallFacts(state="@decimal"),
         "logging.basicConfig": CallFacts(state="@logging"),
         "logging.disable": CallFacts(state="@logging"),
-        "threading.Lock": handle,
-        "threading.RLock": handle,
-        "threading.Thread": handle,
-        "threading.Event": handle,
-        "socket.socket": handle,
-        "sqlite3.connect": handle,
+        **dict.fromkeys(HANDLES, CallFacts(kind=Kind.HANDLE, result=Result.CONTAINS)),
         "joblib.dump": CallFacts(),
         "joblib.load": CallFacts(),
         "numpy.save": CallFacts(),

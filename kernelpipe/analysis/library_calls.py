@@ -26,7 +26,9 @@ from kernelpipe.analysis.heap import (
 from kernelpipe.analysis.knowledge import (
     CHANGED_KEYWORDS,
     CONTAINER_BUILTINS,
+    DUMPERS,
     IMMUTABLE_BUILTINS,
+    LOADERS,
     MAPPING,
     OPAQUE_BUILTINS,
     PARTIAL,
@@ -35,7 +37,6 @@ from kernelpipe.analysis.knowledge import (
     Result,
     library_call,
     sets_library_up,
-    state_of,
 )
 from kernelpipe.analysis.known_methods import (
     changes_first,
@@ -43,6 +44,7 @@ from kernelpipe.analysis.known_methods import (
     is_pure_type_method,
     shuffles,
 )
+from kernelpipe.analysis.process_calls import ProcessCalls, patched
 from kernelpipe.analysis.summaries import Argument, StateUse
 from kernelpipe.analysis.texts import attribute_of, constant_of, path_of
 from kernelpipe.analysis.unknown_calls import (
@@ -53,10 +55,6 @@ from kernelpipe.analysis.unknown_calls import (
 )
 
 _QUERY_NAME = re.compile(r"@?\b([A-Za-z_]\w*)")
-_STATE_READERS = frozenset("get keys items values copy index count create_decimal".split())
-_LOGGING_SETTERS = frozenset(
-    "setLevel addHandler removeHandler addFilter removeFilter setFormatter".split()
-)
 _PATH_MAKERS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
 _PLACES = {"os.getcwd": ".", "pathlib.Path.cwd": ".", "pathlib.Path.home": "~"}
 _PATH_KEEPERS = frozenset(
@@ -66,7 +64,7 @@ _TAINT = new(Kind.IMMUTABLE)
 _TAINT.is_tainted = True
 
 
-class LibraryCalls(FileCalls):
+class LibraryCalls(FileCalls, ProcessCalls):
     """Calls functions that are not the notebook's."""
 
     def call_library(self, dotted: str, arguments: tuple[Argument, ...]) -> Value:
@@ -81,12 +79,11 @@ class LibraryCalls(FileCalls):
             return self.call_method(arguments[0].value, method, arguments[1:], new(Kind.UNKNOWN))
         if dotted in ("decimal.getcontext", "logging.getLogger"):
             return frozenset({new(Kind.IMPORTED, dotted=dotted)})
-        if self._call_state_method(owner, method):
+        if self.call_state_method(owner, method, arguments):
             return ATOM_VALUE
         self.library_files(dotted, arguments)
         facts = copying(library_call(dotted), dotted, arguments)
-        if sets_library_up(dotted):
-            self.effects.foreign_stores.append(dotted)
+        self.effects.foreign_stores += [dotted] if sets_library_up(dotted) else []
         if (figure := figure_use(dotted, arguments)) is not None:
             self.effects.figures.append(figure)
         if facts is None:
@@ -96,18 +93,15 @@ class LibraryCalls(FileCalls):
         self._library_effects(facts, arguments)
         made = self._library_result(dotted, facts, arguments)
         self.connection(dotted, arguments, made)
+        self._name_definitions(dotted, made)
         return made
 
-    def _call_state_method(self, owner: str, method: str) -> bool:
-        """Tell whether a method belongs to a library object that holds hidden state."""
-        state = state_of(owner)
-        if state == "@logging":
-            if method in _LOGGING_SETTERS and owner != "logging":
-                self.state_event(state, StateUse.CHANGE)
-            return owner != "logging"
-        if state is not None and method not in _STATE_READERS:
-            self.state_event(state, StateUse.CHANGE)
-        return state is not None
+    def _name_definitions(self, dotted: str, made: Value) -> None:
+        """Account for files that name functions and classes of the notebook."""
+        if dotted in LOADERS or dotted in DUMPERS:
+            definitions = self.load_definitions()
+            for o in made if dotted in LOADERS else ():
+                o.hold(definitions, is_certain=False)
 
     def _library_effects(self, facts: CallFacts, arguments: tuple[Argument, ...]) -> None:
         values = all_values(arguments)
@@ -147,7 +141,7 @@ class LibraryCalls(FileCalls):
             made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
             made.dotted = dotted
             is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
-            made.constant = "random_state" if is_seeded else None
+            made.constant = patched(dotted, arguments) or ("random_state" if is_seeded else None)
             if dotted == PARTIAL and not any(a.is_starred for a in arguments):
                 made.items = tuple(a.value for a in arguments if a.keyword is None)
             value = frozenset({made})

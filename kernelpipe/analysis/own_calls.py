@@ -11,6 +11,7 @@ from kernelpipe.analysis.heap import (
     Kind,
     Obj,
     Value,
+    attribute_of_whole,
     class_of,
     find_method,
     new,
@@ -154,6 +155,8 @@ class OwnCalls(UnknownCalls):
         self.effects.is_opaque = self.effects.is_opaque or effects.is_opaque
         self.effects.reads_everything |= effects.reads_everything
         self.effects.reads_unseen |= effects.reads_unseen
+        if effects.names_definitions:
+            self.load_definitions()
         self.effects.shows |= effects.shows
         self.effects.cached_calls |= effects.cached_calls
 
@@ -166,6 +169,8 @@ class OwnCalls(UnknownCalls):
             for whole in o.wholes if o.is_part else (o,):
                 if whole.kind is Kind.MODULE:
                     self.effects.foreign_stores.append(whole.dotted or "a library")
+                elif whole.kind is Kind.IMPORTED:
+                    self.changes_state(whole.dotted)
 
     def _apply_cached(self, function: FunctionSummary, translate: "_Translation") -> None:
         """Apply the effects of a cached function, and note it if anybody can see whether it ran."""
@@ -285,7 +290,7 @@ class _Translation:
             if o.constant is CLASS_OF:
                 self.mapping[o] = frozenset[Obj]().union(*map(class_of, wholes))
             else:
-                self.mapping[o] = part_of(wholes)
+                self.mapping[o] = attribute_of_whole(o, wholes)
             return self.mapping[o]
         return self._clone(o) if o.serial in self._own else frozenset({o})
 

@@ -121,6 +121,8 @@ class Effects:
     """May read any global (a query text that is not known)."""
     reads_unseen: bool = False
     """May read globals by names that only exist as texts."""
+    names_definitions: bool = False
+    """Reads or writes files that name functions and classes of the notebook."""
     is_opaque: bool = False
     """May read, bind and change any global (exec, globals(), an unknown magic)."""
 
@@ -148,6 +150,7 @@ class Effects:
         self.shows |= other.shows
         self.reads_everything |= other.reads_everything
         self.reads_unseen |= other.reads_unseen
+        self.names_definitions |= other.names_definitions
         self.is_opaque |= other.is_opaque
 
 

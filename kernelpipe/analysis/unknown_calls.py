@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kernelpipe.analysis.core import Core
 from kernelpipe.analysis.expressions import tainted
-from kernelpipe.analysis.heap import ATOMS, NONE, Kind, Obj, Value, new, reach
+from kernelpipe.analysis.heap import ATOMS, NONE, NOTHING, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.summaries import Argument
 
 CONSUMED = frozenset(
@@ -13,6 +13,7 @@ CONSUMED = frozenset(
 """Kinds that a call uses up or moves on, whatever else it does."""
 
 
+_DEFINITIONS = frozenset({Kind.FUNCTION, Kind.CLASS})
 CALLS = object()
 """The constant of an iterator that calls a method it holds, as ``map(rows.append, more)`` does."""
 
@@ -31,6 +32,25 @@ class UnknownCalls(Core):
         o.hold(keepers, is_certain=False)
         return tainted(frozenset({o}), [values])
 
+    def load_definitions(self) -> Value:
+        """Read what the notebook's data holds of its functions and classes; return them.
+
+        A file of pickled objects names these, and they are looked up when it is read or written.
+        """
+        self.effects.names_definitions = True
+        if self.in_function:
+            return NOTHING
+        found: set[Obj] = set()
+        self.uncertain += 1
+        bound = self._cell_scope().flow.bound
+        for name in sorted({*self.world.names, *bound}):
+            value = bound.get(name, NOTHING) | self.world.names.get(name, NOTHING)
+            if any(map(_is_held_definition, value)):
+                self.use(self.load_global(name))
+                found |= value
+        self.uncertain -= 1
+        return frozenset(found)
+
     def consume(self, values: Iterable[Obj]) -> None:
         """Use up the iterators, streams and generators among ``values``, and those inside them."""
         for o in values:
@@ -45,6 +65,11 @@ class UnknownCalls(Core):
         for argument in arguments:
             if argument.keyword == "out":
                 self.change(argument.value, deep=True)
+
+
+def _is_held_definition(o: Obj) -> bool:
+    """Tell whether ``o`` is a function or class that data holds, or that made an instance."""
+    return o.kind in _DEFINITIONS and any(each.kind not in _DEFINITIONS for each in o.holders)
 
 
 def all_values(arguments: tuple[Argument, ...]) -> Value:

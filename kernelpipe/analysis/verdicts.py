@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from kernelpipe.analysis.advice import advice
 from kernelpipe.analysis.disorder import disorder
 from kernelpipe.analysis.figures import figures_left_open
-from kernelpipe.analysis.heap import UNSTORABLE as UNSTORABLE_KINDS
+from kernelpipe.analysis.handles import described, remedy
 from kernelpipe.analysis.heap import Kind, Obj, reach
 from kernelpipe.analysis.knowledge import state_of
 from kernelpipe.analysis.leaks import leaks_of_tests
@@ -81,7 +81,7 @@ def _unstorable(subject: Subject) -> Iterable[Diagnostic]:
                 made.location if made is not None else placed.cell.location,
                 f"step '{source.producer}' hands '{name}' to step '{step}', "
                 f"but {what} cannot be stored",
-                "make a list of it" if "generator" in what else f"make it in step '{step}'",
+                remedy(what, step),
                 [(taken.location, f"step '{step}' reads it here")] if taken is not None else (),
             )
 
@@ -91,7 +91,7 @@ def _unstorable_kind(subject: Subject, o: Obj) -> str | None:
     state = state_of(o.dotted) if o.kind is Kind.IMPORTED else None
     if state is not None and state != "@logging" and state in subject.history.versions:
         return f"'{o.dotted}', which steps change and which each process has for itself,"
-    return UNSTORABLE_KINDS.get(o.kind)
+    return described(o)
 
 
 def _library_changes(subject: Subject) -> Iterable[Diagnostic]:
