@@ -120,16 +120,31 @@ class LabPage:
 
     def press_palette(self, label: str) -> None:
         """Choose a command in the palette; Lab closes it when a document that loads is focused."""
+        self.wait_for_kernel()
+        self.page.evaluate(
+            """() => {
+                 window.executedLabels = [];
+                 window.jupyterapp.commands.commandExecuted.connect((commands, { id, args }) => {
+                     window.executedLabels.push(commands.label(id, args));
+                 });
+            }"""
+        )
         entry = self.page.locator(".lm-CommandPalette-input")
         chosen = self.page.locator(".lm-CommandPalette-item.lm-mod-active")
-        for _ in range(3):
+        patience_ms = PATIENCE_S * 1000 / 6
+        for _ in range(4):
             self.page.keyboard.press("Control+Shift+C")
             with suppress(PlaywrightTimeoutError, AssertionError):
-                entry.fill(label, timeout=PATIENCE_S * 1000 / 6)
-                expect(chosen).to_contain_text(label, timeout=PATIENCE_S * 1000 / 6)
-                if entry.evaluate("node => node === document.activeElement"):
-                    break
-        entry.press("Enter")
+                entry.fill(label, timeout=patience_ms)
+                expect(chosen).to_contain_text(label, timeout=patience_ms)
+                entry.press("Enter", timeout=patience_ms)
+                self.page.wait_for_function(
+                    "label => window.executedLabels.some(each => each.startsWith(label))",
+                    arg=label,
+                    timeout=patience_ms,
+                )
+                return
+        raise AssertionError(f"the palette did not execute {label!r}")
 
     def save(self) -> None:
         """Save the current document until it is saved: Lab notes the kernel in it when it comes."""

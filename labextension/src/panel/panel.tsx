@@ -79,8 +79,19 @@ class Renderer extends AccordionPanel.Renderer {
   }
 }
 
+/** What calls back when it and what is in it are rendered. */
+function Committed(props: {
+  onCommit: () => void;
+  children: React.ReactNode;
+}): React.JSX.Element {
+  React.useLayoutEffect(() => props.onCommit());
+  return <>{props.children}</>;
+}
+
 /** A part of the panel that follows the model. */
 class Part extends ReactWidget {
+  private _isFocusWanted = false;
+
   constructor(
     private readonly _part: (props: ISectionProps) => React.JSX.Element | null,
     private readonly _props: ISectionProps,
@@ -95,9 +106,26 @@ class Part extends ReactWidget {
     const PartComponent = this._part;
     return (
       <UseSignal signal={this._props.model.changed}>
-        {() => <PartComponent {...this._props} />}
+        {() => (
+          <Committed onCommit={() => this._onCommit()}>
+            <PartComponent {...this._props} />
+          </Committed>
+        )}
       </UseSignal>
     );
+  }
+
+  /** Give the keyboard what stands first in it, once the model's present state is rendered. */
+  focusFirst(): void {
+    this._isFocusWanted = true;
+    this._props.model.update();
+  }
+
+  private _onCommit(): void {
+    if (this._isFocusWanted) {
+      this._isFocusWanted = false;
+      this.node.querySelector<HTMLElement>(FOCUSABLE)?.focus();
+    }
   }
 }
 
@@ -190,16 +218,17 @@ export class KernelpipePanel extends SidePanel implements IStage {
   }
 
   /**
-   * Give the keyboard what stands first in a section: once it is rendered, and the palette, if the
-   * command came from there, has given the focus back to the notebook.
+   * Give the keyboard what stands first in a section, once the palette, if the command came from
+   * there, has given the focus back to the notebook.
    */
   focus(section: Section): void {
     const part = this.widgets[ORDER.indexOf(section)];
-    const focus = async (): Promise<void> => {
-      await (part instanceof Part ? part.renderPromise : null);
-      part?.node.querySelector<HTMLElement>(FOCUSABLE)?.focus();
+    const focus = (): void => {
+      if (part instanceof Part) {
+        part.focusFirst();
+      }
     };
-    requestAnimationFrame(() => requestAnimationFrame(() => void focus()));
+    requestAnimationFrame(() => requestAnimationFrame(focus));
   }
 
   focusParameter(name: string): void {
