@@ -2,6 +2,7 @@
 
 import ast
 
+from kernelpipe.analysis.cell_objects import held_by_method, made_in_cells
 from kernelpipe.analysis.expressions import tainted
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
@@ -13,6 +14,7 @@ from kernelpipe.analysis.heap import (
     Kind,
     Obj,
     Value,
+    cells,
     class_of,
     find_method,
     items_of,
@@ -214,18 +216,19 @@ class Calls(LibraryCalls, OwnCalls):
 
     def _call_arguments(
         self, arguments: tuple[Argument, ...], receiver: Value, callee: Value
-    ) -> None:
-        """Account for callables among the arguments: they may be called with the others."""
+    ) -> Value:
+        """Call callables among the arguments with the others, as may be; return what they give."""
         functions = [o for o in all_values(arguments) if o.function is not None]
         if not functions or any(o.function is not None or o.klass is not None for o in callee):
-            return
-        others = part_of(
-            receiver | frozenset(o for o in all_values(arguments) if o.function is None)
-        )
+            return NOTHING
+        data = (o for o in receiver | all_values(arguments) if o.function is None)
+        others = part_of(frozenset(o for o in data if o.kind not in (Kind.MODULE, Kind.IMPORTED)))
+        results: set[Obj] = set()
         for o in functions:
             if o.function is not None:
                 bindings = dict.fromkeys(o.function.parameters.values(), others)
-                self.instantiate(o, o.function, bindings)
+                results |= self.instantiate(o, o.function, bindings)
+        return frozenset(results)
 
     # -- methods --
     def call_method(
@@ -244,7 +247,12 @@ class Calls(LibraryCalls, OwnCalls):
         values: set[Obj] = set()
         for o in receiver:
             values |= self._call_method_of(o, name, arguments)
-        self._call_arguments(arguments, receiver, NOTHING)
+        results = self._call_arguments(arguments, receiver, NOTHING)
+        made = [o for o in values if o.kind in VIEWS and o not in receiver]
+        if made and any(o.kind is Kind.FRAME for o in receiver):
+            inside = made_in_cells(name, arguments, results)
+            for o in made:
+                o.hold(inside)
         return tainted(frozenset(values), [receiver])
 
     def _call_method_of(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
@@ -320,7 +328,10 @@ class Calls(LibraryCalls, OwnCalls):
             return
         if may_change_object(o.kind, name, arguments):
             self.change((o,), deep=False)
-            o.hold(v for v in values if o.kind is not Kind.FIGURE or v.kind in DRAWN)
+            if o.kind in VIEWS:
+                o.hold(held_by_method(o, name, values))
+            else:
+                o.hold(v for v in values if o.kind is not Kind.FIGURE or v.kind in DRAWN)
             o.items = None
             o.has_plain_keys = o.has_plain_keys and name in ("pop", "popitem", "clear")
         if changes_arguments(o.kind, name):
@@ -350,7 +361,7 @@ class Calls(LibraryCalls, OwnCalls):
 
     def _method_result(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
         if o.kind in (Kind.FRAME, Kind.ARRAY):
-            held = (o,) if gives_view(name) else ()
+            held = frozenset({o}) if gives_view(name) else cells(o)
             kind = Kind.ARRAY if name in ("to_numpy", "unique") else o.kind
             value = frozenset({new(kind, held, constant=_LOOKING_ON.get(name))})
         elif o.kind is Kind.DICT and name == "items" and o.has_plain_keys and not o.is_open:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     NOTHING,
-    VIEWS,
     AttributeName,
     Kind,
     Obj,
     Value,
     new,
     reach,
+    with_base,
 )
 from kernelpipe.analysis.knowledge import state_of
 from kernelpipe.analysis.recursion import Recursion
@@ -226,7 +226,7 @@ class Core:
             if o.kind in (Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED):
                 continue
             is_named = isinstance(o.constant, AttributeName)  # its whole may be a library
-            changed = reach((o,)) if (deep or o.is_part) and not is_named else _with_base(o)
+            changed = reach((o,)) if (deep or o.is_part) and not is_named else with_base(o)
             for each in changed:
                 each.is_open = each.is_open or deep
                 below = (deep or o.is_part) and each.symbol is not None
@@ -416,17 +416,6 @@ class Core:
         if scope is not None and scope.kind == ScopeKind.CLASS and name in scope.declared_global:
             return None if self.in_function else self._cell_scope()
         return scope
-
-
-def _with_base(o: Obj) -> set[Obj]:
-    """Return an object and what it may be a view of."""
-    found = {o}
-    stack = [o] if o.kind in VIEWS else []
-    while stack:
-        more = {each for each in stack.pop().contains if each.kind in VIEWS} - found
-        found |= more
-        stack.extend(more)
-    return found
 
 
 def builtin(name: str) -> Obj:

@@ -4,7 +4,9 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from kernelpipe.analysis.cell_objects import held_by_store
 from kernelpipe.analysis.core import Flow, Scope, ScopeKind
+from kernelpipe.analysis.global_texts import GlobalTexts
 from kernelpipe.analysis.heap import (
     ATOM,
     ATOM_VALUE,
@@ -14,9 +16,11 @@ from kernelpipe.analysis.heap import (
     NONE,
     NOTHING,
     TRUE,
+    VIEWS,
     Kind,
     Obj,
     Value,
+    cells,
     class_of,
     item_at,
     items_of,
@@ -43,9 +47,11 @@ _NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
 _PLAIN_ATTRIBUTES = frozenset(
     "shape ndim size dtype empty __name__ __qualname__ __module__ __doc__".split()
 )
+_ACCESSORS = frozenset("loc iloc at iat values array T flat flags str dt cat plot".split())
+"""Attributes of data that surely are no object in a cell."""
 
 
-class Expressions(Operators):
+class Expressions(Operators, GlobalTexts):
     """Evaluates expressions."""
 
     def evaluate(self, node: ast.expr | None) -> Value:
@@ -140,30 +146,10 @@ class Expressions(Operators):
             ):
                 result.add(ATOM)
             elif o.constant is GROUPS:
-                result |= pair(ATOM_VALUE, frozenset({new(Kind.FRAME)}))
+                result |= pair(ATOM_VALUE, frozenset({new(Kind.FRAME, cells(o))}))
             else:
                 result |= self._items_of(frozenset({o}))
         return frozenset(result)
-
-    # -- globals by their texts ----------------------------------------------------------------
-    def _global_text(self, owner: ast.expr, key: ast.expr) -> str | None:
-        """Return the name in ``globals()["name"]``, None for any other expression."""
-        is_globals = (
-            isinstance(owner, ast.Call)
-            and not owner.args
-            and isinstance(owner.func, ast.Name)
-            and owner.func.id in (("globals",) if self.in_function else ("globals", "locals"))
-            and owner.func.id not in self.world.rebound
-        )
-        known = isinstance(key, ast.Constant) and isinstance(key.value, str)
-        return str(key.value) if is_globals and known and isinstance(key, ast.Constant) else None
-
-    def _load_by_text(self, name: str) -> Value:
-        self.uncertain += 1
-        value = self.load_global(name)
-        self.uncertain -= 1
-        self.use(value)
-        return value
 
     # -- comprehensions ------------------------------------------------------------------------
     def _comprehension(
@@ -253,9 +239,9 @@ class Expressions(Operators):
 
     def _Compare(self, node: ast.Compare) -> Value:
         if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
-            name = self._global_text(node.comparators[0], node.left)
+            name = self.global_text(node.comparators[0], node.left)
             if name is not None:
-                self._load_by_text(name)
+                self.load_by_text(name)
                 return ATOM_VALUE
         values = [self.evaluate(n) for n in (node.left, *node.comparators)]
         for operator, left, right in zip(node.ops, values, values[1:], strict=False):
@@ -312,6 +298,8 @@ class Expressions(Operators):
                 result |= ATOM_VALUE
             elif o.symbol is not None and name in STATE_ATTRIBUTES:
                 result.add(named_part(o, name))
+            elif o.kind in VIEWS and name in _ACCESSORS:
+                result.add(o)
             elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
                 result |= tainted(frozenset({new(Kind.IMMUTABLE, constant=text)}), [frozenset({o})])
             else:
@@ -319,9 +307,9 @@ class Expressions(Operators):
         return frozenset(result)
 
     def _Subscript(self, node: ast.Subscript) -> Value:
-        name = self._global_text(node.value, node.slice)
+        name = self.global_text(node.value, node.slice)
         if name is not None:
-            return self._load_by_text(name)
+            return self.load_by_text(name)
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
         self.look_up(base)
@@ -350,9 +338,9 @@ class Expressions(Operators):
         if special is not None:
             return special
         if isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
-            name = self._global_text(node.func.value, node.args[0])
+            name = self.global_text(node.func.value, node.args[0])
             if name is not None:
-                return self._load_by_text(name) | self.evaluate_all(node.args[1:])
+                return self.load_by_text(name) | self.evaluate_all(node.args[1:])
         self.place = (node.lineno, node.col_offset)
         result = new(Kind.UNKNOWN)
         if isinstance(node.func, ast.Attribute):
@@ -414,7 +402,7 @@ class Expressions(Operators):
             base = self.owner(target.value, target.attr, is_store=True)
             self._store(base, value, attribute=target.attr)
         elif isinstance(target, ast.Subscript):
-            name = self._global_text(target.value, target.slice)
+            name = self.global_text(target.value, target.slice)
             if name is not None:
                 self.bind_global(name, value)
                 return
@@ -423,7 +411,7 @@ class Expressions(Operators):
             if any(o.kind is not Kind.IMMUTABLE for o in index):
                 for o in base:
                     o.has_plain_keys = False
-            self._store(base, value)
+            self._store(base, value, is_cell=isinstance(target.value, ast.Attribute))
             self.operate("__setitem__", base, index, value)
 
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
@@ -443,12 +431,14 @@ class Expressions(Operators):
         for target in targets:
             self.assign(target, items_value)
 
-    def _store(self, base: Value, value: Value, *, attribute: str | None = None) -> None:
+    def _store(
+        self, base: Value, value: Value, *, attribute: str | None = None, is_cell: bool = False
+    ) -> None:
         for o in base:
             if o.kind in (Kind.MODULE, Kind.IMPORTED):
                 self.store_into_library(o, attribute)
             else:
-                o.hold(value)
+                o.hold(held_by_store(o, value, attribute=attribute, is_cell=is_cell))
                 o.items = None
         self.change(base, deep=False)
         self.change((o for o in base if o.dotted == "collections.ChainMap"), deep=True)

@@ -57,6 +57,8 @@ DRAWN = frozenset({Kind.FIGURE, Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
 """Kinds that a figure may hold; data it copies."""
 VIEWS = frozenset({Kind.ARRAY, Kind.FRAME})
 """Kinds whose objects may show data that others of these kinds hold."""
+CELLS = _CONTAINERS - {Kind.ITERATOR} | {Kind.INSTANCE, Kind.ESTIMATOR, Kind.RANDOM, Kind.BUFFER}
+"""Kinds that lie in the cells of data: copies of the data share them."""
 UNSTORABLE = {
     Kind.GENERATOR: "a generator",
     Kind.FILE: "an open file",
@@ -103,6 +105,8 @@ class Obj:
     """A dict whose keys are immutable, as far as known code goes."""
     has_code: bool = False
     """Is, or holds, a function, a class or an instance, whose code may run."""
+    has_cells: bool = False
+    """Data with objects in its cells, or a view of such data."""
 
     def __post_init__(self) -> None:
         """Tell objects with code from data."""
@@ -124,6 +128,8 @@ class Obj:
                 o.held_by(self)
                 if o.has_code and not self.has_code:
                     _gains_code(self)
+                if self.kind in VIEWS and not self.has_cells and (o.kind in CELLS or o.has_cells):
+                    _gains_cells(self)
 
     def keep(self, others: "Iterable[Obj]") -> None:
         """Record that this object may keep ``others`` without ever changing them."""
@@ -145,6 +151,16 @@ def _gains_code(o: Obj) -> None:
         if not each.has_code:
             each.has_code = True
             stack.extend(each.holders)
+
+
+def _gains_cells(o: Obj) -> None:
+    """Mark data that got objects in its cells, and all views of it; each is marked once."""
+    stack = [o]
+    while stack:
+        each = stack.pop()
+        if not each.has_cells:
+            each.has_cells = True
+            stack.extend(view for view in each.holders if view.kind in VIEWS)
 
 
 Value = frozenset[Obj]
@@ -202,7 +218,59 @@ def part_of(value: Value) -> Value:
             result.add(ATOM)
         else:
             result.add(_part(o))
+            result |= cells(o)
     return frozenset(result)
+
+
+def with_base(o: Obj) -> set[Obj]:
+    """Return an object and what it may be a view of."""
+    found = {o}
+    stack = [o] if o.kind in VIEWS else []
+    while stack:
+        more = {each for each in stack.pop().contains if each.kind in VIEWS} - found
+        found |= more
+        stack.extend(more)
+    return found
+
+
+def cells(o: Obj) -> Value:
+    """Return the objects in the cells of ``o``, which copies of it share; nothing unless data."""
+    if o.kind not in VIEWS or not o.has_cells:
+        return NOTHING
+    return frozenset(c for each in with_base(o) for c in each.contains if c.kind in CELLS)
+
+
+def unpacked(value: Iterable[Obj], depth: int) -> Value:
+    """Return what data made of ``value`` holds: containers are copied, not what is in them.
+
+    Args:
+        value: What it is made of.
+        depth: How many containers, one in the other, are taken apart.
+    """
+    found: set[Obj] = set()
+    for o in value:
+        if o.kind in _CONTAINERS or o.kind is Kind.GENERATOR:
+            found |= _inside(o, depth) if depth else {o}
+        else:
+            found.add(o)
+    return frozenset(found)
+
+
+_ARRAY_MAKERS = frozenset(f"numpy.{name}" for name in ("array", "zeros", "ones", "empty", "full"))
+"""What surely makes an array; of other functions, what counts as one may be a number."""
+
+
+def _inside(o: Obj, depth: int) -> set[Obj]:
+    """Return what is in the cells of data made of a container."""
+    is_drawn = o.kind is Kind.ITERATOR and o.items is not None
+    held = frozenset[Obj]().union(*(o.items or ())) if is_drawn else o.contains
+    found: set[Obj] = set()
+    for each in held:
+        if each.kind in VIEWS and (depth > 1 or each.dotted not in _ARRAY_MAKERS):
+            found |= cells(each)
+        else:
+            found |= unpacked((each,), depth - 1)
+    return found
 
 
 def _in_tuple(o: Obj) -> set[Obj]:
@@ -228,12 +296,13 @@ def pair(*items: Value) -> Value:
 
 def items_of(value: Value) -> Value:
     """Return what iterating over ``value``, or a subscript of it, gives."""
-    return frozenset(
+    found = {
         ATOM
         if o.kind in _CONTAINERS and not (o.contains or o.is_open or o.is_tainted)
         else _part(o)
         for o in value
-    )
+    }
+    return frozenset(found.union(*map(cells, value)))
 
 
 def item_at(o: Obj, index: int) -> Value | None:

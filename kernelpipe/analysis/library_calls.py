@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from kernelpipe.analysis.cell_objects import OBJECTS, held_by_made, is_for_objects
 from kernelpipe.analysis.expressions import constant_text, tainted
 from kernelpipe.analysis.figure_calls import figure_use
 from kernelpipe.analysis.file_calls import FileCalls
@@ -14,6 +15,7 @@ from kernelpipe.analysis.heap import (
     DRAWN,
     NOTHING,
     TRUE,
+    VIEWS,
     Kind,
     Obj,
     Value,
@@ -133,18 +135,12 @@ class LibraryCalls(FileCalls, ProcessCalls):
             known = text is not None
             value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
         elif facts.result is Result.SHARES:
-            value = part_of(values) | frozenset({_holding(facts.kind, values)})
+            held = values
+            if facts.kind in VIEWS:
+                held = held_by_made(dotted, values, arguments, is_new=False)
+            value = part_of(values) | frozenset({_holding(facts.kind, held)})
         else:
-            held = values if facts.result is Result.CONTAINS else NOTHING
-            if facts.kind is Kind.FIGURE:
-                held = frozenset(v for v in values if v.kind in DRAWN)
-            made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
-            made.dotted = dotted
-            is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
-            made.constant = patched(dotted, arguments) or ("random_state" if is_seeded else None)
-            if dotted == PARTIAL and not any(a.is_starred for a in arguments):
-                made.items = tuple(a.value for a in arguments if a.keyword is None)
-            value = frozenset({made})
+            value = frozenset({_make(dotted, facts, arguments)})
         unseeded = facts.draws_from and not self.is_seeded(facts.draws_from)
         if facts.kind is Kind.RANDOM:
             unseeded = not arguments
@@ -297,6 +293,25 @@ class LibraryCalls(FileCalls, ProcessCalls):
     def draw(self, state: str) -> None:
         """Record that a random generator gives its next values."""
         self.state_event(state, StateUse.DRAW)
+
+
+def _make(dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]) -> Obj:
+    """Return the new object that a library function gives."""
+    values = all_values(arguments)
+    held = values if facts.result is Result.CONTAINS else NOTHING
+    if facts.kind is Kind.FIGURE:
+        held = frozenset(v for v in values if v.kind in DRAWN)
+    if facts.kind in VIEWS:
+        held = held_by_made(dotted, held, arguments, is_new=facts.result is Result.FRESH)
+    made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
+    made.dotted = dotted
+    is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
+    made.constant = patched(dotted, arguments) or ("random_state" if is_seeded else None)
+    if facts.kind is Kind.ARRAY and is_for_objects(arguments):
+        made.constant = OBJECTS
+    if dotted == PARTIAL and not any(a.is_starred for a in arguments):
+        made.items = tuple(a.value for a in arguments if a.keyword is None)
+    return made
 
 
 def _holding(kind: Kind, values: Value, *, keeps_functions: bool = False) -> Obj:

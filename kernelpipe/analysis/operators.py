@@ -3,7 +3,18 @@
 import ast
 
 from kernelpipe.analysis.core import Core
-from kernelpipe.analysis.heap import GROUPS, NOTHING, WINDOWS, Kind, Obj, Value, new, reach
+from kernelpipe.analysis.heap import (
+    GROUPS,
+    NOTHING,
+    VIEWS,
+    WINDOWS,
+    Kind,
+    Obj,
+    Value,
+    cells,
+    new,
+    reach,
+)
 from kernelpipe.analysis.summaries import Argument
 
 OPERATORS: dict[type[ast.operator], str] = {
@@ -72,12 +83,15 @@ class Operators(Core):
     def copied(self, base: Value, index: ast.expr) -> Value:
         """Return copies of data where a subscript is known to copy all that ``base`` may be.
 
-        A condition does, and a list in the subscript of a frame. Objects of the notebook's classes
-        in the cells are shared with the copy.
+        A condition does, and a list in the subscript of a frame. Objects in the cells are shared
+        with the copy.
         """
         if not all(_is_copied(o, index) for o in base):
             return NOTHING
-        return frozenset(new(o.kind, (h for h in o.contains if h.has_code)) for o in base)
+        return frozenset(
+            new(o.kind, cells(o) | {h for h in o.contains if h.has_code and h.kind not in VIEWS})
+            for o in base
+        )
 
 
 def _is_copied(o: Obj, index: ast.expr) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kernelpipe.analysis.cell_objects import held_by_copy
 from kernelpipe.analysis.core import ANYTHING
 from kernelpipe.analysis.expressions import tainted
 from kernelpipe.analysis.heap import (
@@ -211,7 +212,8 @@ class OwnCalls(UnknownCalls):
         for real in translate.of(symbol) if held_by_symbol else ():
             if real is not symbol and real.kind not in (Kind.IMMUTABLE, Kind.IMPORTED, Kind.MODULE):
                 for held in tuple(held_by_symbol):
-                    real.hold(translate.of(held), is_certain=held not in symbol.guessed)
+                    value = held_by_copy(real, held, translate.of(held))
+                    real.hold(value, is_certain=held not in symbol.guessed)
 
     def _bind_global(self, name: str, value: Value) -> None:
         if self.in_function:
@@ -310,7 +312,8 @@ class _Translation:
         clone.closure = self.mapping if o.function is not None else None
         clone.is_open, clone.has_plain_keys = o.is_open, o.has_plain_keys
         self.mapping[o] = frozenset({clone})
-        clone.hold(self.of_all(o.contains - o.guessed))
+        for held in o.contains - o.guessed:
+            clone.hold(held_by_copy(clone, held, self.of(held)))
         clone.hold(self.of_all(o.guessed), is_certain=False)
         clone.keep(self.of_all(o.keeps))
         if o.items is not None:

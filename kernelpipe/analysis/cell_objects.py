@@ -1,0 +1,129 @@
+"""What arrays and frames hold: data is copied into them, objects in their cells are shared."""
+
+from collections.abc import Iterable
+
+from kernelpipe.analysis.heap import (
+    CELLS,
+    NOTHING,
+    VIEWS,
+    Kind,
+    Obj,
+    Value,
+    cells,
+    new,
+    unpacked,
+)
+from kernelpipe.analysis.known_methods import mutator_names
+from kernelpipe.analysis.summaries import Argument
+
+OBJECTS = object()
+"""The constant of an array that is made for objects, whatever they are."""
+_OBJECT_TYPES = frozenset({"object", "O"})
+_DEPTHS = dict.fromkeys(
+    (
+        "pandas.DataFrame pandas.DataFrame.from_dict pandas.DataFrame.from_records "
+        "pandas.json_normalize pandas.concat"
+    ).split(),
+    2,
+)
+"""Function -> how many containers around its cells it takes apart."""
+_SCALAR_ARRAYS = frozenset({Kind.LIST, Kind.TUPLE, Kind.SET})
+"""Containers that numpy makes numbers of where it can."""
+_LABELS = frozenset("columns index name names attrs shape dtype".split())
+_MAPPED = frozenset(
+    "apply map applymap agg aggregate transform applymap_index pipe assign combine".split()
+)
+"""Methods of data whose results hold what the functions give that they are given."""
+_LIST_MAKERS = frozenset(
+    "builtins.list builtins.dict builtins.set builtins.sorted json.loads ast.literal_eval "
+    "builtins.str.split".split()
+)
+_SPLITTING = frozenset("split rsplit findall".split())
+"""Methods of the ``str`` accessor that put lists into cells."""
+
+
+def is_for_objects(arguments: Iterable[Argument]) -> bool:
+    """Tell whether a call is told to make an array of objects."""
+    return any(
+        a.keyword == "dtype"
+        and any(o.dotted == "builtins.object" or o.constant in _OBJECT_TYPES for o in a.value)
+        for a in arguments
+    )
+
+
+def held_by_made(
+    dotted: str, held: Value, arguments: tuple[Argument, ...], *, is_new: bool
+) -> Value:
+    """Return what an array or frame holds that a library function makes.
+
+    Args:
+        dotted: The function.
+        held: What the result holds, as far as is known of the function.
+        arguments: Of the call.
+        is_new: The data in the result is new; objects in cells are shared even so.
+    """
+    given = frozenset[Obj]().union(*(a.value for a in arguments))
+    if dotted.startswith("numpy."):
+        inside = unpacked(given, 1) | unpacked(given, 2)
+        dropped = NOTHING if is_for_objects(arguments) else _SCALAR_ARRAYS
+        found = {o for o in inside if o.kind in CELLS and o.kind not in dropped}
+        views = frozenset(o for o in held if o.kind not in _SCALAR_ARRAYS)
+        return views.union(found, *map(cells, inside | given))
+    if is_new:
+        return frozenset[Obj]().union(*map(cells, unpacked(given, 2)))
+    return unpacked(held, _DEPTHS.get(dotted, 1))
+
+
+def held_by_store(o: Obj, value: Value, *, attribute: str | None, is_cell: bool) -> Value:
+    """Return what ``o`` holds of a value that is stored into it.
+
+    Args:
+        o: Where an attribute or an item is set.
+        value: What it is set to.
+        attribute: The attribute, None for an item.
+        is_cell: The item may be one cell.
+    """
+    if o.kind not in VIEWS or (attribute is not None and attribute not in _LABELS):
+        return value
+    found = {each for each in unpacked(value, 1) if each.kind not in VIEWS}
+    if is_cell or o.has_cells or o.constant is OBJECTS:
+        found |= {each for each in value if each.kind not in VIEWS}
+    else:
+        found |= {each for each in value if each.kind not in VIEWS | _SCALAR_ARRAYS}
+    return frozenset(found).union(*map(cells, value))
+
+
+def held_by_method(o: Obj, name: str, values: Value) -> Value:
+    """Return what data holds of ``values``, which are given to a method that changes it."""
+    is_stored = name in (mutator_names(o.kind) or ())
+    return held_by_store(o, values, attribute=None, is_cell=False) if is_stored else NOTHING
+
+
+def made_in_cells(name: str, arguments: Iterable[Argument], results: Value) -> Value:
+    """Return the objects that a method of data puts into cells of its own making.
+
+    Args:
+        name: The method.
+        arguments: Of the call.
+        results: What the notebook's functions give that are among them.
+    """
+    if name in _SPLITTING:
+        return frozenset({new(Kind.LIST)})
+    if name not in _MAPPED:
+        return NOTHING
+    found = {o for o in results if o.kind in CELLS}
+    given = (o for a in arguments for o in a.value)
+    if any(o.dotted in _LIST_MAKERS for o in given):
+        found.add(new(Kind.LIST))
+    return frozenset(found)
+
+
+def held_by_copy(o: Obj, symbol: Obj, value: Value) -> Value:
+    """Return what ``o`` holds where a function put ``symbol`` into it, which stands for ``value``.
+
+    Only where the function is used it is known whether that is a container, which data copies.
+    """
+    if o.kind not in VIEWS or symbol.kind is not Kind.UNKNOWN:
+        return value
+    inside = unpacked(value, 1)
+    return inside | value if o.constant is OBJECTS else inside

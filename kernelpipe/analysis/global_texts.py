@@ -1,0 +1,30 @@
+"""Globals that code reaches by their texts: ``globals()["name"]``."""
+
+import ast
+
+from kernelpipe.analysis.core import Core
+from kernelpipe.analysis.heap import Value
+
+
+class GlobalTexts(Core):
+    """Reads and binds names that code gives as texts."""
+
+    def global_text(self, owner: ast.expr, key: ast.expr) -> str | None:
+        """Return the name in ``globals()["name"]``, None for any other expression."""
+        is_globals = (
+            isinstance(owner, ast.Call)
+            and not owner.args
+            and isinstance(owner.func, ast.Name)
+            and owner.func.id in (("globals",) if self.in_function else ("globals", "locals"))
+            and owner.func.id not in self.world.rebound
+        )
+        known = isinstance(key, ast.Constant) and isinstance(key.value, str)
+        return str(key.value) if is_globals and known and isinstance(key, ast.Constant) else None
+
+    def load_by_text(self, name: str) -> Value:
+        """Return what the global ``name`` may be, which may not be there."""
+        self.uncertain += 1
+        value = self.load_global(name)
+        self.uncertain -= 1
+        self.use(value)
+        return value
