@@ -19,7 +19,7 @@ from kernelpipe.analysis.loop_sharing import shared_verdicts
 from kernelpipe.analysis.loops import declare_loops, files_handed_on, is_ordered, loop_verdicts
 from kernelpipe.analysis.order import data_edges, file_edges, sort_steps
 from kernelpipe.analysis.parameters import parameters_of
-from kernelpipe.analysis.placement import PlacedCell, Placement, place_cells
+from kernelpipe.analysis.placement import PlacedCell, Placement
 from kernelpipe.analysis.places import Places, first_mention
 from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.requirements import find_installs
@@ -34,7 +34,7 @@ from kernelpipe.model.diagnostic import Diagnostic, in_notebook_order
 from kernelpipe.model.location import Location
 from kernelpipe.model.names import StepName
 from kernelpipe.model.notebook import Cell, CellRole, Notebook
-from kernelpipe.model.pipeline import Edge, EdgeKind, FileTie, Loop, Pipeline
+from kernelpipe.model.pipeline import Edge, EdgeKind, FileFlow, FileRead, FileTie, Loop, Pipeline
 
 
 def build_pipeline(notebook: Notebook, *, include_tests: bool = True) -> Pipeline:
@@ -104,7 +104,7 @@ def _build(notebook: Notebook, *, include_tests: bool, known: Known) -> tuple[Pi
     cells = installs.cells
     program, broken = parse_cells(cells, str(Path(notebook.path).parent), known)
     promoted: dict[int, StepName | None] = {}
-    placement = known.same_cells(_place(notebook, cells, promoted))
+    placement = known.place(notebook, cells, promoted)
     loops = declare_loops(placement, program)
     found: list[Diagnostic] = [*loops.diagnostics]
     while True:
@@ -116,11 +116,11 @@ def _build(notebook: Notebook, *, include_tests: bool, known: Known) -> tuple[Pi
         if not more:
             break
         promoted.update(more)
-        placement = known.same_cells(_place(notebook, cells, promoted))
+        placement = known.place(notebook, cells, promoted)
     keep_models(placement, history, links)
     found += loop_verdicts(loops.by_step, placement, history, links, program)
     found += shared_verdicts(loops.by_step, placement, history, linker)
-    analysis = _Analysis(notebook, placement, history, linker, links, program)
+    analysis = _Analysis(notebook, placement, history, linker, program, known)
     ordered = {
         name: replace(
             loop,
@@ -134,12 +134,6 @@ def _build(notebook: Notebook, *, include_tests: bool, known: Known) -> tuple[Pi
     return replace(pipeline, requirements=installs.placed(steps)), subject
 
 
-def _place(
-    notebook: Notebook, cells: tuple[Cell, ...], promoted: dict[int, StepName | None]
-) -> Placement:
-    return place_cells(replace(notebook, cells=cells), promoted)
-
-
 def parse_cells(
     cells: tuple[Cell, ...], directory: str, known: Known | None = None
 ) -> tuple[Program, list[Diagnostic]]:
@@ -148,19 +142,22 @@ def parse_cells(
     parsed: dict[int, ParsedCell] = {}
     broken: list[Diagnostic] = []
     sources: dict[str, ParsedCell] = {}
+    one_word: list[tuple[int, ParsedCell, str]] = []
     for cell in cells:
         if cell.role is CellRole.SKIP:
             continue
         found = sources[cell.source] = known.parse(cell.source)
-        if found.text.error is not None:
-            broken.append(syntax_errors(cell, found.text))
-        else:
-            parsed[cell.index] = found
+        text = found.text
+        if text.error is not None:
+            broken.append(syntax_errors(cell, text))
+            continue
+        parsed[cell.index] = found
+        if text.automagic is not None:
+            one_word.append((cell.index, found, text.automagic))
     seen = survey(parsed.values())
     trees = {index: found.tree for index, found in parsed.items()}
-    for index, found in parsed.items():
-        call = found.text.automagic
-        if call is not None and not seen.rebound & (found.seen.read | found.seen.rebound):
+    for index, found, call in one_word:
+        if not seen.rebound & (found.seen.read | found.seen.rebound):
             sources[call] = known.parse(call)
             trees[index] = sources[call].tree
     if known.walk is not None:
@@ -273,15 +270,16 @@ class _Analysis:
         placement: Placement,
         history: History,
         linker: Linker,
-        links: Links,
         program: Program,
+        known: Known,
     ) -> None:
+        self.known = known
         self.program = program
         self.notebook = notebook
         self.placement = placement
         self.history = history
         self.linker = linker
-        self.links = links
+        self.links = linker.links
         self.names = [step.name for step in placement.steps]
 
     def pipeline(
@@ -290,10 +288,10 @@ class _Analysis:
         """Return the linked pipeline with all diagnostics, and what they are about."""
         parameters = list(parameters_of(self.placement, self.program).values())
         edges = self._edges()
-        ties = file_ties(self.history)
+        ties, flows, reads = self._files()
         edges = file_edges(edges, ties)
         builder = StepBuilder(
-            self.placement, self.history, self.linker, self.links, self.program, parameters
+            self.placement, self.history, self.linker, self.program, parameters, self.known.steps
         )
         gates = find_gates(
             self.placement,
@@ -327,12 +325,22 @@ class _Analysis:
             steps=steps,
             edges=tuple(edges),
             file_ties=tuple(ties),
-            file_flows=file_flows(self.history),
-            file_reads=file_reads(self.history),
+            file_flows=flows,
+            file_reads=reads,
             skipped=tuple(c.index for c in self.notebook.cells if c.role is CellRole.SKIP),
             diagnostics=in_notebook_order(tuple(dict.fromkeys(diagnostics))),
         )
         return pipeline, subject
+
+    def _files(self) -> tuple[list[FileTie], tuple[FileFlow, ...], tuple[FileRead, ...]]:
+        history = self.history
+        used = [(p.step, p.position, p.cell.role, p.cell.location, u) for p, u in history.files]
+        moves = [version.placed.position for version in history.versions.get("@cwd", ())]
+        return self.known.answer(
+            "files",
+            (used, moves),
+            lambda: (file_ties(history), file_flows(history), file_reads(history)),
+        )
 
     def _subject(
         self, edges: Iterable[Edge], ties: Iterable[FileTie], loops: Collection[StepName]
