@@ -1,5 +1,7 @@
 """What steps and runs are allowed: retries, time, memory, processors; and what they took."""
 
+import functools
+import itertools
 import json
 import os
 import time
@@ -12,6 +14,7 @@ from processes import Commands
 
 from kernelpipe import api
 from kernelpipe.backends import local
+from kernelpipe.backends.local.execution import Execution
 from kernelpipe.backends.local.machine import Machine
 from kernelpipe.compiler import lower
 from kernelpipe.model.run import Run
@@ -77,6 +80,30 @@ def test_retry__a_step_fails_twice__waits_longer_each_time(tmp_path: Path) -> No
     assert 0.5 <= first < 5
     assert second > first * 1.4
     assert facts(found, "a")["attempts"] == 3
+
+
+@pytest.mark.timeout(30)
+def test_retry__due_between_two_looks_at_the_clock__is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not due when it is looked for, past when it is waited for: it begins all the same."""
+    clock = itertools.count(step=0.6)
+    slow = functools.partial(Execution, clock=lambda: next(clock))
+    monkeypatch.setattr("kernelpipe.backends.local.pipeline.Execution", slow)
+    kit.write(
+        tmp_path / "n.ipynb",
+        kit.code(
+            "from pathlib import Path\nhas_failed = Path('tried').exists()\nPath('tried').touch()\n"
+            "assert has_failed",
+            "step:a",
+            "retry:1",
+        ),
+    )
+
+    found = run(tmp_path)
+
+    assert found.state.value == "SUCCEEDED", found.steps[0].reason
+    assert facts(found, "a")["attempts"] == 2
 
 
 def test_timeout__of_a_step_with_retries__is_for_each_attempt(tmp_path: Path) -> None:

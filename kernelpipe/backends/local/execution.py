@@ -88,6 +88,7 @@ class Execution:
         )
         self._active: dict[StepName, Attempt] = {}
         self._retries: dict[StepName, tuple[float, int]] = {}
+        self._looked_for_retries_at = clock()
         self._claims: dict[StepName, str] = {}
         self._started_at: dict[StepName, float] = {}
         self._values: dict[tuple[StepName, str], str] = {}
@@ -206,7 +207,7 @@ class Execution:
         self.events.put(RoomMade())
 
     def _retry_due(self) -> None:
-        now = self._clock()
+        now = self._looked_for_retries_at = self._clock()
         for step, (due_at, number) in tuple(self._retries.items()):
             task = self._tasks[step]
             if due_at <= now and self._around.machine.go_on(Need.of(task.settings), self._wake):
@@ -291,7 +292,8 @@ class Execution:
             attempt.stopping.due_at if attempt.stopping else attempt.timeout_at
             for attempt in self._active.values()
         ]
-        due_at += [at for at, _ in self._retries.values() if at > self._clock()]
+        # Those that were due when it was looked for them wait for room, not for a time.
+        due_at += [at for at, _ in self._retries.values() if at > self._looked_for_retries_at]
         next_at = min((at for at in (*due_at, self._timeout_at) if at is not None), default=None)
         try:
             event = self.events.get(
