@@ -14,6 +14,7 @@ from kernelpipe.model.run import items_of
 
 if TYPE_CHECKING:
     from kernelpipe.model.pipeline import Edge, Pipeline, Step
+    from kernelpipe.model.requirement import Requirement
     from kernelpipe.model.run import Run, RunFacts, StepError, StepFacts, StepRun
     from kernelpipe.model.settings import StepSettings
     from kernelpipe.runs.comparing import CellChange, Comparison, ValueChange
@@ -102,6 +103,11 @@ def graph_document(pipeline: "Pipeline") -> JsonObject:
         ],
         "steps": [_step_document(step) for step in pipeline.steps],
         "edges": [_edge_document(edge) for edge in pipeline.edges],
+        **(
+            {"requirements": [_requirement_document(each) for each in pipeline.requirements]}
+            if pipeline.requirements
+            else {}
+        ),
         "diagnostics": [diagnostic_document(d) for d in pipeline.diagnostics],
     }
 
@@ -140,6 +146,20 @@ def _edge_document(edge: "Edge") -> JsonObject:
         "kind": edge.kind.value,
         "names": list(edge.names),
         **({"files": list(edge.files)} if edge.files else {}),
+    }
+
+
+def _requirement_document(requirement: "Requirement") -> JsonObject:
+    return {
+        "text": requirement.text,
+        "name": requirement.name,
+        "options": list(requirement.options),
+        "optional": requirement.is_optional,
+        "upgrade": requirement.is_upgrade,
+        "conda": requirement.is_conda,
+        "cell": requirement.location.cell_index,
+        "line": requirement.location.line,
+        "step": requirement.step,
     }
 
 

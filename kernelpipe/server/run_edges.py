@@ -59,6 +59,7 @@ def with_bytes(edges: list[dict[str, Any]], run: Run) -> list[JsonObject]:
                 "to": edge["to"],
                 "kind": edge["kind"],
                 "names": edge["names"],
+                "files": edge["files"],
                 "bytes": sum(size or 0 for size in carried) if is_known else None,
             }
         )

@@ -55,6 +55,7 @@ def edges(request: Request, _content: bytes) -> JsonObject:
                 "to": edge.consumer,
                 "kind": edge.kind.value,
                 "names": list(edge.names),
+                "files": list(edge.files),
                 "ports": ports.get((edge.producer, edge.consumer), []),
             }
             for edge in pipeline.edges

@@ -76,6 +76,8 @@ export interface IEdge {
   to: string;
   kind: 'data' | 'order';
   names: string[];
+  /** Files and folders that both touch, one of them writing. */
+  files?: string[];
 }
 
 /** What a cell is in the pipeline; text cells have no role. */

@@ -89,17 +89,28 @@ def test_history__many_runs__are_all_within_reach(tab: LabPage, folder: Path) ->
 def test_graph__before_and_after_a_run__shows_names_sizes_and_states(
     tab: LabPage, folder: Path
 ) -> None:
-    """The graph names what flows, and after a run how big it was."""
-    tab.open_with_panel(notebooks.diamond(folder), notebooks.STEPS)
+    """The graph names what flows, files too, and after a run how big it was."""
+    path = kit.write(
+        folder / "flows.ipynb",
+        kit.code("numbers = [1, 2]\nopen('table.csv', 'w').write('3')", "step:load"),
+        kit.code("total = sum(numbers)", "step:add"),
+        kit.code("print(open('table.csv').read())", "step:read"),
+    )
+    steps = ["load", "add", "read"]
+    tab.open_with_panel(path, steps)
 
     tab.execute("kernelpipe:show-graph")
-    for step in notebooks.STEPS:
+    for step in steps:
         expect(tab.graph_step(step)).to_be_visible()
     graph = tab.page.locator(".jp-kernelpipe-Graph")
     expect(graph).to_contain_text("numbers")
+    expect(graph.locator('[data-kernelpipe-to="read"] title')).to_have_text(
+        "read starts after load · table.csv"
+    )
+    expect(graph).to_contain_text("table.csv")
     expect(graph).not_to_contain_text(re.compile(r"\d B"))
     tab.button("kernelpipe:run").click()
 
-    for step in notebooks.STEPS:
+    for step in steps:
         expect(tab.graph_step(step)).to_have_attribute("data-kernelpipe-state", "SUCCEEDED")
     expect(graph).to_contain_text(re.compile(r"\d B"))

@@ -198,12 +198,13 @@ function exitEdges(
 
 function edgeOf(
   trans: TranslationBundle,
-  { from, to, kind, names, bytes }: IEdge & { bytes?: number | null },
+  { from, to, kind, names, files = [], bytes }: ISource['edges'][number],
   isGated: boolean
 ): IShownEdge {
   if (kind === 'order') {
+    const text = shorten(files.map(lastPart));
     const title = trans.__('%1 starts after %2', to, from);
-    return { from, to, kind, isGated, text: '', title };
+    return { from, to, kind, isGated, text, title: listed(title, files) };
   }
   const size =
     bytes === undefined || bytes === null ? '' : ` · ${sizeText(bytes)}`;
@@ -213,8 +214,17 @@ function edgeOf(
     kind,
     isGated,
     text: shorten(names) + size,
-    title: names.join(', ') + size
+    title: listed(names.join(', ') + size, files)
   };
+}
+
+/** Return a text with the files that two steps share. */
+function listed(text: string, files: string[]): string {
+  return files.length > 0 ? `${text} · ${files.join(', ')}` : text;
+}
+
+function lastPart(path: string): string {
+  return path.split('/').filter(Boolean).pop() ?? path;
 }
 
 function shorten(names: string[]): string {
@@ -233,10 +243,13 @@ function describe(
   before: IEdge[],
   flow: string
 ): string {
-  const parts = before.map(({ from, kind, names }) =>
-    kind === 'order'
-      ? trans.__('after %1', from)
-      : trans.__('takes %1 from %2', names.join(', '), from)
+  const parts = before.map(({ from, kind, names, files = [] }) =>
+    listed(
+      kind === 'order'
+        ? trans.__('after %1', from)
+        : trans.__('takes %1 from %2', names.join(', '), from),
+      files
+    )
   );
   return [trans.__('Step %1', name), status, flow, ...parts]
     .filter(part => part !== '')

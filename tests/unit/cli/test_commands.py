@@ -72,6 +72,32 @@ def test_graph__json__has_the_documented_shape(
     }
 
 
+def test_graph__json_of_a_notebook_that_installs__has_its_requirements(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a cell installs is told with pip's options and with its place."""
+    path = kit.write(
+        tmp_path / "installs.ipynb",
+        kit.code("x = 1\n%pip install -U --pre 'numpy>=1'", "step:a"),
+    )
+
+    assert main(["graph", str(path), "--json"]) == 0
+
+    assert _json(capsys)["requirements"] == [
+        {
+            "text": "numpy>=1",
+            "name": "numpy",
+            "options": ["--pre"],
+            "optional": False,
+            "upgrade": True,
+            "conda": False,
+            "cell": 0,
+            "line": 2,
+            "step": "a",
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     ("form", "start"),
     [

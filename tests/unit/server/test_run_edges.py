@@ -12,7 +12,14 @@ from kernelpipe.server.tasks import edges
 
 
 def _edge(name: str, kind: str, *ports: str) -> dict[str, Any]:
-    return {"from": name, "to": "z", "kind": kind, "names": ["x"], "ports": list(ports)}
+    return {
+        "from": name,
+        "to": "z",
+        "kind": kind,
+        "names": ["x"],
+        "files": ["a.csv"],
+        "ports": list(ports),
+    }
 
 
 def test_with_bytes__values_of_the_run__are_summed(tmp_path: Path) -> None:
@@ -38,21 +45,35 @@ def test_with_bytes__values_of_the_run__are_summed(tmp_path: Path) -> None:
     )
 
     assert [edge["bytes"] for edge in found] == [15, None, None, None]
-    assert found[0] == {"from": "a", "to": "z", "kind": "data", "names": ["x"], "bytes": 15}
+    assert found[0] == {
+        "from": "a",
+        "to": "z",
+        "kind": "data",
+        "names": ["x"],
+        "files": ["a.csv"],
+        "bytes": 15,
+    }
 
 
 def test_edges__of_a_notebook__name_the_files(tmp_path: Path) -> None:
-    """Each edge knows the ports that it stands for."""
+    """Each edge knows the ports that it stands for, and the files that both steps touch."""
     path = kit.write(
         tmp_path / "n.ipynb",
         kit.code("x = 1\ny = 2", "step:a"),
-        kit.code("print(x)", "step:b"),
-        kit.code("1", "step:c", "prev:b"),
+        kit.code("print(x)\nopen('b.txt', 'w').close()", "step:b"),
+        kit.code("open('b.txt').read()", "step:c"),
     )
 
     found: Any = edges({"path": str(path)}, b"")["edges"]
 
     assert found == [
-        {"from": "a", "to": "b", "kind": "data", "names": ["x"], "ports": ["x"]},
-        {"from": "b", "to": "c", "kind": "order", "names": [], "ports": []},
+        {"from": "a", "to": "b", "kind": "data", "names": ["x"], "files": [], "ports": ["x"]},
+        {
+            "from": "b",
+            "to": "c",
+            "kind": "order",
+            "names": [],
+            "files": ["b.txt"],
+            "ports": [],
+        },
     ]
