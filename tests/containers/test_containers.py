@@ -63,9 +63,13 @@ CELLS = (
     kit.code("rate = 0.85\nshare = 2", "parameters"),
     kit.code("from dataclasses import dataclass", "imports"),
     kit.code("@dataclass\nclass Model:\n    rate: float", "functions"),
-    kit.code("model = Model(rate)\naccuracy = 1.7 / share", "step:fit"),
+    kit.code(
+        "model = Model(rate)\nwith open('made.txt', 'w') as made:\n    made.write('by fit')\n"
+        "accuracy = 1.7 / share",
+        "step:fit",
+    ),
     kit.code("accuracy", "metrics"),
-    kit.code("best = [model, {1, 'a'}]", "step:show"),
+    kit.code("best = [model, {1, 'a'}, open('made.txt').read()]", "step:show"),
     kit.code("print(best)", "step:list"),
     kit.code("answer = best", "step:publish", "when:accuracy > 0.9"),
     kit.code("print(answer)", "step:announce"),
@@ -107,7 +111,7 @@ CELLS = (
 def test_pods__bare_python__do_what_a_run_here_does(
     address: str, tmp_path: Path, share: int, states: dict[str, str], told: str
 ) -> None:
-    """There is no kernel, no IPython, no cloudpickle; values of the notebook's classes arrive."""
+    """There is no kernel, no IPython, no cloudpickle; values of own classes and files arrive."""
     defaults = {"kernelpipe": {"step_defaults": [f"image:{BARE}"]}}
     path = kit.write(tmp_path / "n.ipynb", *CELLS, metadata=defaults)
 
