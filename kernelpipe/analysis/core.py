@@ -12,6 +12,7 @@ from kernelpipe.analysis.heap import (
     Obj,
     Value,
     new,
+    part_of,
     reach,
     with_base,
 )
@@ -51,6 +52,8 @@ class World:
     """Magics that the notebook's functions are registered as."""
     written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Path -> the texts that ``%%writefile`` cells write to it."""
+    mentioned: frozenset[str] = frozenset()
+    """Names that any cell reads."""
     plain_attributes: frozenset[str] = frozenset()
     """Attributes of the notebook's own objects that hold nothing but numbers and texts."""
     names: dict[str, Value] = field(default_factory=dict)
@@ -323,7 +326,15 @@ class Core:
             self._note_read(name, node, is_certain=name in flow.deleted)
             return value | frozenset({builtin(name)})
         self._note_read(name, node, is_certain=name not in flow.bound)
-        return value | self.world.names.get(name, NOTHING)
+        value |= self.world.names.get(name, NOTHING)
+        return value or part_of(frozenset(self.effects.hidden))
+
+    def namespace(self, given: Value = NOTHING) -> Value:
+        """Return what stands for the namespace, in which code may read and bind any name."""
+        self.effects.is_opaque = self.effects.reads_unseen = True
+        made = new(Kind.UNKNOWN, given)
+        self.effects.hidden.add(made)
+        return frozenset({made})
 
     def anything(self) -> Value:
         """Return what any global may be."""

@@ -6,7 +6,7 @@ from typing import cast
 
 from kernelpipe.analysis.cell_objects import held_by_store
 from kernelpipe.analysis.core import Flow, Scope, ScopeKind
-from kernelpipe.analysis.global_texts import GlobalTexts
+from kernelpipe.analysis.global_texts import NAMESPACES, GlobalTexts, may_be_main
 from kernelpipe.analysis.heap import (
     ATOM,
     ATOM_VALUE,
@@ -288,7 +288,9 @@ class Expressions(Operators, GlobalTexts):
         """Return what attribute ``name`` of ``base`` may be."""
         result: set[Obj] = set()
         for o in base:
-            if o.kind in (Kind.MODULE, Kind.IMPORTED):
+            if name in NAMESPACES:
+                result |= self.namespace(frozenset({o}))
+            elif o.kind in (Kind.MODULE, Kind.IMPORTED):
                 result.add(library_attribute(o, name))
             elif name == "__class__":
                 result |= class_of(o)
@@ -312,6 +314,8 @@ class Expressions(Operators, GlobalTexts):
             return self.load_by_text(name)
         base = self.evaluate(node.value)
         index = self.evaluate(node.slice)
+        if may_be_main(base, index):
+            return self.namespace()
         self.look_up(base)
         own = self.operate("__getitem__", base, index)
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):

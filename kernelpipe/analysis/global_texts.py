@@ -1,9 +1,19 @@
-"""Globals that code reaches by their texts: ``globals()["name"]``."""
+"""Globals that code reaches by their texts, as in ``globals()["name"]``."""
 
 import ast
 
 from kernelpipe.analysis.core import Core
 from kernelpipe.analysis.heap import Value
+from kernelpipe.analysis.texts import constant_of
+
+NAMESPACES = frozenset("f_globals f_locals __globals__".split())
+"""Attributes of frames and functions that are a namespace, most often the notebook's."""
+
+
+def may_be_main(base: Value, index: Value) -> bool:
+    """Tell whether an item of ``base`` may be the module that the notebook's names live in."""
+    is_modules = any(o.dotted == "sys.modules" for o in base)
+    return is_modules and constant_of(index) in (None, "__main__")
 
 
 class GlobalTexts(Core):

@@ -12,7 +12,7 @@ from kernelpipe.analysis.cells import (
     execute_cell,
 )
 from kernelpipe.analysis.core import GlobalRead, World
-from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, holders, new, reach
+from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, holders, new, part_of, reach
 from kernelpipe.analysis.knowledge import AMBIENT, GENERATORS
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import Program, plain_attributes
@@ -116,6 +116,7 @@ def new_world(program: Program) -> World:
         aliases=program.seen.aliases,
         own_magics=frozenset(program.seen.own_magics),
         written=program.seen.written,
+        mentioned=frozenset(program.seen.read),
         plain_attributes=plain_attributes(program.seen),
     )
 
@@ -151,9 +152,18 @@ def execute(cell: Cell, body: Iterable[ast.stmt], world: World) -> Executed:
         if event.use is StateUse.SET:
             world.seeded.add(event.state)
     if facts.binds_unknown:
+        _bind_unseen(facts, world)
         others = ((n, v) for n, v in world.names.items() if n not in facts.definite)
         found.unknown = tuple(others)
     return found
+
+
+def _bind_unseen(facts: CellFacts, world: World) -> None:
+    """Let code that may bind any name bind those that cells read and nothing has bound by now."""
+    value = part_of(frozenset(facts.effects.hidden)) or frozenset({new(Kind.UNKNOWN)})
+    for name in sorted(world.mentioned - BUILTINS - facts.deleted):
+        if name not in world.names:
+            world.bind(name, value)
 
 
 def walk(

@@ -248,8 +248,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
         if name in ("exec", "eval") and len(arguments) == 1:
             is_value = name == "eval" and not self.is_bare
             return self.run_text(arguments[0].value, is_value=is_value)
-        self.effects.is_opaque = self.effects.reads_unseen = True
-        return frozenset({new(Kind.UNKNOWN, all_values(arguments))})
+        return self.namespace(all_values(arguments))
 
     def run_text(self, value: Value, *, is_value: bool = False) -> Value:
         """Run code that is given as a text, if the text is known.
@@ -266,8 +265,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
             self.effects.reads_everything = True
             return self.anything()
         if tree is None:
-            self.effects.is_opaque = self.effects.reads_unseen = True
-            return frozenset({new(Kind.UNKNOWN)})
+            return self.namespace()
         for node in ast.walk(tree):
             if isinstance(node, ast.expr | ast.stmt):
                 node.lineno, node.col_offset = self.place

@@ -143,6 +143,7 @@ class OwnCalls(UnknownCalls):
         for name in effects.reads:
             self._copy_holdings(self.world.symbol(name), translate)
         self.effects.identity |= translate.of_all(effects.identity)
+        self.effects.hidden |= translate.of_all(effects.hidden)
         self.look_up(translate.of_all(effects.lookups))
         for name, value in sorted(effects.binds.items()):
             self._bind_global(name, translate.of_all(value))

@@ -126,13 +126,13 @@ class _Reasons:
 
     # -- values ----------------------------------------------------------------------------------
     def _of_name(self, name: str) -> Reason:
+        if self._is_unseen(name):
+            return self._unseen(name)
         reads = list(self.places.taken(self.second, name))
         direct = [taken for taken in reads if taken.made.placed.step == self.first]
         if direct:
             naming_it = (taken for taken in direct if naming(taken.statement, name, ast.Load))
             return self._read(name, next(naming_it, direct[0]))
-        if self.subject.links.sources[self.second, name].version < 0:
-            return self._unseen(name)
         shared = self._shared_with(name)
         makers = [
             self.places.last_made(name, self.first) or self._last_made_elsewhere(name),
@@ -200,6 +200,16 @@ class _Reasons:
         ]
         if before:
             yield self._made_at(self.places.made(made.name, before[-1]))
+
+    def _is_unseen(self, name: str) -> bool:
+        """Tell whether nothing binds visibly what the step takes."""
+        history = self.subject.history
+        source = self.subject.links.sources[self.second, name]
+        return not name.startswith("@") and all(
+            version.event is not Event.BIND
+            and name not in history.facts[version.placed.position].bound
+            for version in history.versions.get(name, ())[: source.version + 1]
+        )
 
     def _unseen(self, name: str) -> Reason:
         cell = next(

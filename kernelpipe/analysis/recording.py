@@ -189,7 +189,7 @@ class _Symbols(dict[str, Obj]):
 class RecordedWorld(World):
     """A world that notes what a cell sees of it and how the cell changes it."""
 
-    __slots__ = ("_directory", "_is_named")
+    __slots__ = ("_directory", "_is_named", "_mentioned")
 
     def __init__(self, world: World) -> None:
         """Take a world before its first cell."""
@@ -202,6 +202,7 @@ class RecordedWorld(World):
             aliases=world.aliases,
             own_magics=world.own_magics,
             written=world.written,
+            mentioned=world.mentioned,
             plain_attributes=world.plain_attributes,
             names=_Names(),
             seeded=_Seeded(),
@@ -217,6 +218,16 @@ class RecordedWorld(World):
     @directory.setter
     def directory(self, directory: str) -> None:
         self._directory = directory
+
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """Names that any cell reads: who asks for it looks at all cells."""
+        _record.saw_outside = True
+        return self._mentioned
+
+    @mentioned.setter
+    def mentioned(self, names: frozenset[str]) -> None:
+        self._mentioned = names
 
     def is_like(self, world: World) -> bool:
         """Tell whether nothing differs from ``world`` of what all cells are taken to see."""
@@ -235,6 +246,7 @@ class RecordedWorld(World):
             Names that something binds, and names of methods.
         """
         self.written = world.written  # only cells that look at files ask for it
+        self.mentioned = world.mentioned
         rebound, methods = self.rebound ^ world.rebound, self.methods ^ world.methods
         self.rebound, self.methods = _Rebound(world.rebound), _Methods(world.methods)
         return frozenset(rebound), frozenset(methods)

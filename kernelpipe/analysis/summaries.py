@@ -123,6 +123,8 @@ class Effects:
     """May read globals by names that only exist as texts."""
     names_definitions: bool = False
     """Reads or writes files that name functions and classes of the notebook."""
+    hidden: set[Obj] = field(default_factory=set)
+    """What stands for the namespace in which code binds names unseen."""
     is_opaque: bool = False
     """May read, bind and change any global (exec, globals(), an unknown magic)."""
 
@@ -132,6 +134,7 @@ class Effects:
         self.deletes |= other.deletes
         self.identity |= other.identity
         self.lookups |= other.lookups
+        self.hidden |= other.hidden
         self.files |= other.files
         self.cached_calls |= other.cached_calls
         for ours, others in (
