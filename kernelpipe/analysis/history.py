@@ -246,6 +246,7 @@ class HistoryWriter:
         placed, executed = entry.placed, entry.executed
         facts, history = executed.facts, self.history
         history.facts[placed.position] = facts
+        entry.ambient = []  # an entry that is kept may have read what is not set any more
         if self._has_states:
             self._read_ambient(entry)
         entry.number([len(history.versions.get(name, ())) - 1 for name, _ in entry.places])
