@@ -34,7 +34,7 @@ def _large_values(subject: Subject) -> Iterator[Diagnostic]:
     takers: dict[tuple[StepName, str], set[StepName]] = {}
     for (step, name), source in sources.items():
         takers.setdefault((source.producer, name), set()).add(step)
-    for (step, name), source in sorted(sources.items()):
+    for (step, name), source in subject.sources:
         versions = subject.history.versions.get(name, [])
         if source.version < 0 or takers[source.producer, name] != {step}:
             continue

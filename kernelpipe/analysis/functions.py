@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from kernelpipe.analysis.core import Core, Flow, Scope, ScopeKind
 from kernelpipe.analysis.heap import ATOM_VALUE, Kind, Obj, Value, new
 from kernelpipe.analysis.names import bound_names
-from kernelpipe.analysis.source import nodes_of
+from kernelpipe.analysis.source import kinds_in, nodes_of
 from kernelpipe.analysis.summaries import Argument, ClassSummary, Effects, FunctionSummary
 
 _TRANSPARENT = frozenset({"functools", "dataclasses", "contextlib", "typing", "abc", "enum"})
 """Libraries whose decorators add nothing to what a function or a class does and holds."""
+_YIELDS = frozenset({ast.Yield, ast.YieldFrom})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -73,13 +74,15 @@ class Functions(Core):
             flow=Flow(bound={n: frozenset({o}) for n, o in summary.parameters.items()}),
         )
         scope.everything.update(scope.flow.bound)
-        scope.cells = {
-            name: new(Kind.UNKNOWN)
-            for inner in nodes_of(node)
-            if isinstance(inner, ast.Nonlocal)
-            for name in inner.names
-            if name in scope.own
-        }
+        kinds = kinds_in(node)
+        if ast.Nonlocal in kinds:
+            scope.cells = {
+                name: new(Kind.UNKNOWN)
+                for inner in nodes_of(node)
+                if isinstance(inner, ast.Nonlocal)
+                for name in inner.names
+                if name in scope.own
+            }
         inner = type(self)(self.world, scope, summary.effects)
         inner.bases = self.bases
         inner.imported = self.imported if self.in_function else self._cell_scope().flow.bound
@@ -93,7 +96,7 @@ class Functions(Core):
         else:
             inner.execute(node.body)
             summary.result |= inner.returned
-            summary.is_generator = _is_generator(node)
+            summary.is_generator = not kinds.isdisjoint(_YIELDS) and _is_generator(node)
         summary.serials = range(first + 1, _next_serial())
         self._capture(made, inner.captures)
         return made
@@ -196,8 +199,11 @@ def may_swallow(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
     That is an ``__exit__`` that may return something true, or a generator that yields in a ``try``.
     """
+    is_exit = node.name in ("__exit__", "__aexit__")
+    if not is_exit and ast.Yield not in kinds_in(node):
+        return False
     for each in ast.walk(node):
-        if isinstance(each, ast.Return) and node.name in ("__exit__", "__aexit__"):
+        if is_exit and isinstance(each, ast.Return):
             value = each.value
             if value is not None and not (isinstance(value, ast.Constant) and not value.value):
                 return True

@@ -246,9 +246,7 @@ class HistoryWriter:
         placed, executed = entry.placed, entry.executed
         facts, history = executed.facts, self.history
         history.facts[placed.position] = facts
-        entry.ambient = []  # an entry that is kept may have read what is not set any more
-        if self._has_states:
-            self._read_ambient(entry)
+        entry.ambient = self._read_ambient(placed) if self._has_states else []
         entry.number([len(history.versions.get(name, ())) - 1 for name, _ in entry.places])
         history.reads += entry.reads
         if placed.is_test:
@@ -329,11 +327,12 @@ class HistoryWriter:
         self.history.reads.append(read)
         return read
 
-    def _read_ambient(self, entry: "_Entry") -> None:
+    def _read_ambient(self, placed: PlacedCell) -> list[Read]:
         """Let each step that begins have the hidden state that earlier steps left."""
-        if entry.placed.step is not None:
-            known = [state for state in AMBIENT if state in self.history.versions]
-            entry.ambient = [self._read_quietly(entry.placed, state) for state in known]
+        if placed.step is None:
+            return []
+        known = [state for state in AMBIENT if state in self.history.versions]
+        return [self._read_quietly(placed, state) for state in known]
 
     # -- what a cell leaves ----------------------------------------------------------------------
     def _note_states(self, entry: "_Entry") -> None:

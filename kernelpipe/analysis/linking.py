@@ -84,17 +84,16 @@ class Linker:
     # -- reads -----------------------------------------------------------------------------------
     def _link_read(self, read: Read) -> None:
         step = read.placed.step
-        versions = self.history.versions.get(read.name, [])
         if read.version < 0:
             self._link_unseen(read)
             return
-        version = versions[read.version]
+        version = self.history.versions[read.name][read.version]
         if version.event is Event.DELETE:
             self._link_deleted(read, version)
         elif step is None:
             if version.owner is not None:
                 self.links.from_steps.append(read)
-        else:
+        elif version.event is not Event.BIND or version.owner != step:
             self.need(step, read.name, read.version, read.placed)
 
     def _link_unseen(self, read: Read) -> None:
@@ -209,7 +208,8 @@ class Linker:
 
     def _shared_names(self, step: StepName) -> Iterator[set[str]]:
         holders: dict[Obj, set[str]] = {}
-        for name in self._taken(step):
+        taken = self._taken(step)
+        for name in taken if len(taken) > 1 else ():
             for o in self._live_objects(name, self._version_of(step, name), self.first[step]):
                 holders.setdefault(o, set()).add(name)
         for names in holders.values():
@@ -217,7 +217,7 @@ class Linker:
                 yield names
 
     def _taken(self, step: StepName) -> list[str]:
-        return sorted(self._loaded.get(step, set()) | set(self.links.setup_uses.get(step, {})))
+        return sorted({*self._loaded.get(step, ()), *self.links.setup_uses.get(step, ())})
 
     def _version_of(self, step: StepName, name: str) -> int:
         source = self.links.sources.get((step, name))

@@ -8,7 +8,29 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kernelpipe.analysis.source import children_of
+
 _HISTORY = frozenset("_ __ ___ _i _ii _iii _ih _oh _dh In Out".split())
+
+
+_PLAIN = frozenset(
+    {
+        ast.Attribute,
+        ast.BinOp,
+        ast.BoolOp,
+        ast.Call,
+        ast.Compare,
+        ast.Constant,
+        ast.Expr,
+        ast.If,
+        ast.IfExp,
+        ast.Return,
+        ast.Subscript,
+        ast.UnaryOp,
+        ast.keyword,
+    }
+)
+"""The most frequent nodes that bind nothing and open no scope."""
 
 
 @dataclass(slots=True)
@@ -18,7 +40,12 @@ class _Collector:
     declared_nonlocal: set[str] = field(default_factory=set)
 
     def visit(self, node: ast.AST) -> None:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        kind = type(node)
+        if kind in _PLAIN:
+            self._visit_all(children_of(node))
+        elif kind is ast.Name:
+            self._bind(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             self.bound.add(node.name)
             self._visit_outer_parts(node)
         elif isinstance(node, ast.Lambda):
@@ -27,7 +54,7 @@ class _Collector:
             self._visit_comprehension(node)
         else:
             self._bind(node)
-            self._visit_all(ast.iter_child_nodes(node))
+            self._visit_all(children_of(node))
 
     def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:

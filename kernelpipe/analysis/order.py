@@ -20,8 +20,15 @@ def data_edges(sources: Iterable[tuple[StepName, StepName, str]]) -> list[Edge]:
 
 
 def file_edges(edges: Iterable[Edge], ties: Iterable[FileTie]) -> list[Edge]:
-    """Return ``edges`` with those of ``ties``, and their files on all edges between their steps."""
+    """Return ``edges`` with those of ``ties``, and their files on all edges between their steps.
+
+    Args:
+        edges: Without files.
+        ties: Those of files.
+    """
     ties = tuple(ties)
+    if not ties:
+        return list(edges)
     pairs = {(tie.producer, tie.consumer): tie.files for tie in ties}
     found = [replace(edge, files=pairs.get((edge.producer, edge.consumer), ())) for edge in edges]
     return found + [

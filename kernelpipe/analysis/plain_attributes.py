@@ -6,7 +6,10 @@
 import ast
 
 _ATOMIC_CALLS = frozenset("len int float str bool hash id ord".split())
-_BY_TEXT = frozenset("setattr vars __dict__ __setattr__ __setstate__".split())
+BY_TEXT = frozenset("setattr vars __dict__ __setattr__ __setstate__".split())
+"""Names by which code may store to attributes that it does not name."""
+STORING = frozenset({ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Attribute, ast.ClassDef})
+"""Nodes that may tell of attributes, besides names of `BY_TEXT`."""
 ANY = "*"
 """Stands for any attribute: code may store by the attribute's text."""
 
@@ -38,11 +41,11 @@ def stored_attributes(node: ast.AST, atomic: set[int]) -> tuple[set[str], set[st
             atomic.update(map(id, stored))
             return {target.attr for target in stored}, set()
     elif isinstance(node, ast.Attribute):
-        if node.attr in _BY_TEXT:
+        if node.attr in BY_TEXT:
             return set(), {ANY}
         if isinstance(node.ctx, ast.Store) and id(node) not in atomic:
             return set(), {node.attr}
-    elif isinstance(node, ast.Name) and node.id in _BY_TEXT:
+    elif isinstance(node, ast.Name) and node.id in BY_TEXT:
         return set(), {ANY}
     elif isinstance(node, ast.ClassDef):
         return _of_class(node)

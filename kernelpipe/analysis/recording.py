@@ -171,11 +171,21 @@ class _Rebound(frozenset[str]):
         _record.rebound.add(str(name))
         return frozenset.__contains__(self, name)
 
+    def isdisjoint(self, names: Iterable[object], /) -> bool:
+        names = tuple(names)
+        _record.rebound.update(map(str, names))
+        return frozenset.isdisjoint(self, names)
+
 
 class _Methods(frozenset[str]):
     def __contains__(self, name: object) -> bool:
         _record.methods.add(str(name))
         return frozenset.__contains__(self, name)
+
+    def isdisjoint(self, names: Iterable[object], /) -> bool:
+        names = tuple(names)
+        _record.methods.update(map(str, names))
+        return frozenset.isdisjoint(self, names)
 
 
 class _Symbols(dict[str, Obj]):

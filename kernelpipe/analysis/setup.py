@@ -62,7 +62,8 @@ class SetupCells:
         self._cells = [(each, trees.get(each.cell.index)) for each in cells]
         self._codes = [_setup_code(tree) if tree else None for _, tree in self._cells]
         self._known: dict[int, SetupFacts] = {}
-        self._sliced: dict[tuple[int, frozenset[str]], str] = {}
+        self._whole = [SetupCell(cell=p.cell, source=p.cell.source) for p, _ in self._cells]
+        self._sliced: dict[tuple[int, frozenset[str]], SetupCell] = {}
 
     def facts(self, count: int) -> "SetupFacts":
         """Return what is known of the first ``count`` cells together."""
@@ -75,17 +76,17 @@ class SetupCells:
         self, count: int, kept: Mapping[str, bool], facts: "SetupFacts"
     ) -> list[SetupCell]:
         """Return the first ``count`` cells without imports of names that ``kept`` maps to False."""
-        found = []
+        found = self._whole[:count]
         dropped = {name for name, is_kept in kept.items() if not is_kept}
-        for (placed, tree), code in zip(self._cells[:count], self._codes[:count], strict=True):
+        for number, (placed, tree) in enumerate(self._cells[:count] if dropped else ()):
+            code = self._codes[number]
             gone = frozenset(code.imported & dropped) if code else frozenset[str]()
-            source = placed.cell.source
             if gone and tree is not None and placed.cell.index not in facts.hiding:
                 key = (placed.cell.index, gone)
                 if key not in self._sliced:
-                    self._sliced[key] = slice_imports(source, tree, dict.fromkeys(gone, False))
-                source = self._sliced[key]
-            found.append(SetupCell(cell=placed.cell, source=source))
+                    source = slice_imports(placed.cell.source, tree, dict.fromkeys(gone, False))
+                    self._sliced[key] = SetupCell(cell=placed.cell, source=source)
+                found[number] = self._sliced[key]
         return found
 
 

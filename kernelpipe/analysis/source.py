@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kernelpipe.analysis.magic_calls import MagicCall, bodies_in, body_of, read_call
-from kernelpipe.analysis.plain_attributes import ANY, stored_attributes
+from kernelpipe.analysis.plain_attributes import ANY, BY_TEXT, STORING, stored_attributes
 from kernelpipe.analysis.syntax import is_too_deep, parse_python
 from kernelpipe.notebook.transform import PythonError, PythonText, transform
 
 _NO_NODES = frozenset(
-    "ctx id attr arg kind type_comment conversion module level asname simple lineno tag".split()
+    "ctx id attr arg kind type_comment conversion module level asname simple lineno tag "
+    "kwd_attrs".split()
 )
 """Fields that hold no nodes, or those of :class:`ast.expr_context`, which all names share."""
 
@@ -25,7 +26,7 @@ class _FieldsWithNodes(dict[type[ast.AST], tuple[str, ...]]):
         return self[kind]
 
 
-_FIELDS = _FieldsWithNodes()
+_FIELDS = _FieldsWithNodes({ast.Constant: (), ast.Global: (), ast.Nonlocal: ()})
 
 
 def nodes_of(tree: ast.AST) -> Iterator[ast.AST]:
@@ -37,12 +38,24 @@ def nodes_of(tree: ast.AST) -> Iterator[ast.AST]:
     while stack:
         node = stack.pop()
         yield node
-        for name in _FIELDS[type(node)]:
-            value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                stack.append(value)
-            elif isinstance(value, list):
-                stack += [item for item in value if isinstance(item, ast.AST)]
+        stack += children_of(node)
+
+
+def children_of(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes just below ``node``; faster than ``ast.iter_child_nodes``."""
+    found: list[ast.AST] = []
+    for name in _FIELDS[type(node)]:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += value if None not in value else filter(None, value)
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+def kinds_in(tree: ast.AST) -> set[type[ast.AST]]:
+    """Return the kinds of ``tree`` and of all nodes below it."""
+    return set(map(type, nodes_of(tree)))
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -71,9 +84,10 @@ def _survey(tree: ast.Module) -> Survey:
     found = Survey(set(), set(), set())
     atomic: set[int] = set()
     for node in nodes_of(tree):
-        plain, others = stored_attributes(node, atomic)
-        found.plain |= plain
-        found.others |= others
+        if type(node) in STORING or (isinstance(node, ast.Name) and node.id in BY_TEXT):
+            plain, others = stored_attributes(node, atomic)
+            found.plain |= plain
+            found.others |= others
         if isinstance(node, ast.Name):
             (found.read if isinstance(node.ctx, ast.Load) else found.rebound).add(node.id)
         elif type(node) in _BINDING:

@@ -108,6 +108,8 @@ class StepBuilder:
         self._setup_cells = SetupCells(self._cells.get(None, ()), program.trees)
         self._settings = {step.name: step.settings for step in placement.steps}
         self._metrics_cells = [p for p in placement.cells if p.cell.role is CellRole.METRICS]
+        self._found_modules: dict[str, frozenset[str]] = {}
+        """Source -> the modules that it imports."""
         self._found_metrics: dict[StepName, tuple[str, ...]] | None = None
         self._unknown_binders = {placed.step for placed in history.unknown_binders}
         self._sources: dict[StepName, dict[str, StepName]] = {}
@@ -215,7 +217,9 @@ class StepBuilder:
         for placed, lines in self._configuring:
             if placed.position < first and placed.step not in (None, name):
                 replayed.append(SetupCell(cell=placed.cell, source="\n".join(lines)))
-        return tuple(sorted(replayed, key=lambda s: s.cell.index))
+        if self._configuring:
+            replayed.sort(key=lambda s: s.cell.index)
+        return tuple(replayed)
 
     def _kept_imports(self, seen: "_Seen", facts: SetupFacts) -> dict[str, bool]:
         """Return name -> whether a step keeps the imports that bind it; others are kept."""
@@ -315,7 +319,11 @@ class StepBuilder:
     # -- modules ---------------------------------------------------------------------------------
     def _modules(self, cells: list[PlacedCell], setup: tuple[SetupCell, ...]) -> set[str]:
         sources = [p.cell.source for p in cells] + [each.source for each in setup]
-        return set().union(*(modules_in(source) for source in sources if "import" in source))
+        known = self._found_modules
+        for source in sources:
+            if source not in known:
+                known[source] = modules_in(source) if "import" in source else frozenset()
+        return set().union(*map(known.__getitem__, sources))
 
 
 def _inputs(seen: _Seen) -> tuple[InputPort, ...]:

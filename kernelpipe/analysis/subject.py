@@ -4,9 +4,10 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 
 from kernelpipe.analysis.history import History, Read
-from kernelpipe.analysis.linking import Links
+from kernelpipe.analysis.linking import Links, Source
 from kernelpipe.analysis.placement import PlacedCell, Placement
 from kernelpipe.analysis.places import Places, first_mention, location_in
 from kernelpipe.analysis.source import Program
@@ -30,6 +31,11 @@ class Subject:
     ties: tuple[FileTie, ...]
     places: Places
     """Asking it takes as long as the analysis: only where something is wrong."""
+
+    @cached_property
+    def sources(self) -> Sequence[tuple[tuple[StepName, str], Source]]:
+        """What each step takes from others, sorted by the step and the name."""
+        return sorted(self.links.sources.items(), key=itemgetter(0))
 
     @cached_property
     def reads_of(self) -> Mapping[str, Sequence[Read]]:

@@ -74,7 +74,9 @@ def _is_held_definition(o: Obj) -> bool:
 
 def all_values(arguments: tuple[Argument, ...]) -> Value:
     """Return everything that is passed."""
-    return frozenset[Obj]().union(*(a.value for a in arguments))
+    if len(arguments) == 1:
+        return arguments[0].value
+    return NOTHING.union(*[a.value for a in arguments])
 
 
 def has_random_state(arguments: tuple[Argument, ...]) -> bool:

@@ -67,7 +67,7 @@ def verdicts(subject: Subject) -> list[Diagnostic]:
 def _unstorable(subject: Subject) -> Iterable[Diagnostic]:
     by_index = {p.cell.index: p for p in subject.placement.cells}
     seen: set[tuple[StepName, str]] = set()
-    for (step, name), source in sorted(subject.links.sources.items()):
+    for (step, name), source in subject.sources:
         if source.version < 0 or (source.producer, name) in seen:
             continue
         seen.add((source.producer, name))

@@ -14,6 +14,7 @@ _MAX_ROUNDS = 500
 """As IPython has it: more special lines than that in one cell are an error there, too."""
 
 _PROMPT = re.compile(r"^(?:\[nav\] ?|\[ins\] ?| )?In \[\d+\]: |^\s*\.{3,}:", re.MULTILINE)
+_FIRST_WORD = re.compile(r"\s*([\w.*]+)")
 _WORDS = re.compile(r"\s*([\w.*]+)\s*(.*?)\s*")
 
 
@@ -85,8 +86,11 @@ def _automagic(source: str) -> str | None:
     blank = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     if len(lines) != blank + 1:
         return None
+    first = _FIRST_WORD.match(lines[blank])
+    if first is None or first[1] not in LINE_MAGICS:
+        return None
     found = _WORDS.fullmatch(lines[blank])
-    if found is None or found[1] not in LINE_MAGICS or found[2].startswith(("=", ",")):
+    if found is None or found[2].startswith(("=", ",")):
         return None
     return "\n" * blank + f"get_ipython().run_line_magic({found[1]!r}, {found[2]!r})\n"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from equality.reader import read_cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -231,3 +232,47 @@ def dense_edit(notebook: Notebook, edit: tuple[int, str, int]) -> Notebook:
     else:
         cells[index] = replace(cell, source=f"{cell.source}\n{line}")
     return replace(notebook, cells=tuple(_numbered(n, c) for n, c in enumerate(cells)))
+
+
+SCRIPTS = {
+    "hidden state goes": (
+        ("import os\nos.environ['A'] = '1'", "x = 1", "print(x)"),
+        ("import os", "x = 1", "print(x)"),
+        ("import os", "x = 2", "print(x)"),
+    ),
+    "a name comes and goes between its versions": (
+        ("x = [1]", "y = 2", "x.append(y)", "print(x)"),
+        ("x = [1]", "x = y = [2]", "x.append(y)", "print(x)"),
+        ("x = [1]", "y = 2", "x.append(y)", "print(x)"),
+    ),
+    "a file is written no more": (
+        ("open('f', 'w').write('1')", "x = 1", "print(open('f').read())"),
+        ("open('f').read()", "x = 1", "print(open('f').read())"),
+        ("open('f', 'w').write('1')", "x = 1", "print(open('f').read())"),
+    ),
+    "a method of another class gets the name of an attribute": (
+        ("class A:\n    def __init__(self):\n        self.v = [1]\na = A()", "y = a.v", "z = 1"),
+        (
+            "class A:\n    def __init__(self):\n        self.v = [1]\na = A()",
+            "y = a.v",
+            "class B:\n    def v(self):\n        return 1",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_session__edits_one_by_one__gives_what_a_new_analysis_gives(
+    script: tuple[tuple[str, ...], ...],
+) -> None:
+    """Each cell is a step of its own."""
+    session = Session()
+    for sources in script:
+        cells = [
+            replace(POOL[0], source=source, role=CellRole.STEP, step=StepName(f"s{number}"))
+            for number, source in enumerate(sources)
+        ]
+        notebook = replace(
+            CASES[0], cells=tuple(_numbered(n, c) for n, c in enumerate(cells)), diagnostics=()
+        )
+        assert shown(session.build(notebook)) == shown(build_pipeline(notebook))

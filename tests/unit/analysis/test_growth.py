@@ -1,7 +1,7 @@
 """How the work of an analysis grows with the notebook: calls are counted, no time is taken."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
 
@@ -15,8 +15,6 @@ from kernelpipe.model.pipeline import Pipeline
 FEW, MANY = 60, 240
 MOST_RATIO = 6
 """Of the calls for four times the cells; where each cell looks at all others it nears sixteen."""
-NOT_LINEAR = {"one_frame"}
-"""A frame is taken to share with each column that was put into it, and changes with them all."""
 
 
 def calls(run: Callable[[Notebook], Pipeline], notebook: Notebook) -> int:
@@ -44,12 +42,7 @@ def edited_in_the_middle(notebook: Notebook) -> Notebook:
     return replace(notebook, cells=tuple(cells))
 
 
-def linear(names: Iterable[str]) -> list[str]:
-    """Return the shapes whose work grows with their cells."""
-    return sorted(set(names) - NOT_LINEAR)
-
-
-@pytest.mark.parametrize("shape", linear(SHAPES))
+@pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_build_pipeline__four_times_the_cells__calls_grow_as_much(shape: str) -> None:
     """No step looks at all other steps, no cell at all other cells."""
     few, many = (notebook_of(SHAPES[shape](count)) for count in (FEW, MANY))
