@@ -33,6 +33,7 @@ from kernelpipe.analysis.heap import (
 from kernelpipe.analysis.knowledge import STATE_ATTRIBUTES
 from kernelpipe.analysis.operators import COMPARISONS, OPERATORS, UNARY_OPERATORS, Operators
 from kernelpipe.analysis.summaries import Argument
+from kernelpipe.analysis.syntax import VISITS
 from kernelpipe.analysis.texts import (
     attribute_of,
     concatenated,
@@ -51,17 +52,6 @@ _ACCESSORS = frozenset("loc iloc at iat values array T flat flags str dt cat plo
 """Attributes of data that surely are no object in a cell."""
 
 
-class _Visits(dict[type[ast.AST], str]):
-    """Kind of node -> the name of the method that looks at it."""
-
-    def __missing__(self, kind: type[ast.AST]) -> str:
-        self[kind] = f"_{kind.__name__}"
-        return self[kind]
-
-
-_VISITS = _Visits()
-
-
 class Expressions(Operators, GlobalTexts):
     """Evaluates expressions."""
 
@@ -69,7 +59,7 @@ class Expressions(Operators, GlobalTexts):
         """Return what ``node`` may be."""
         if node is None:
             return NOTHING
-        visit = cast("Callable[[ast.expr], Value] | None", getattr(self, _VISITS[type(node)], None))
+        visit = cast("Callable[[ast.expr], Value] | None", getattr(self, VISITS[type(node)], None))
         return visit(node) if visit else self._anything(node)
 
     def evaluate_all(self, nodes: Iterable[ast.expr | None]) -> Value:

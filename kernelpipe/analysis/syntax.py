@@ -11,6 +11,18 @@ _FRAMES = 12
 """Calls that go down one level, at most."""
 
 
+class _Visits(dict[type[ast.AST], str]):
+    """Kind of node -> the name of the method that looks at it."""
+
+    def __missing__(self, kind: type[ast.AST]) -> str:
+        self[kind] = f"_{kind.__name__}"
+        return self[kind]
+
+
+VISITS = _Visits()
+"""For classes with a method for each kind of node, as ``ast.NodeVisitor`` has them."""
+
+
 def parse_python(text: str) -> ast.Module:
     """Parse Python in which ``await`` may stand outside of functions."""
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
