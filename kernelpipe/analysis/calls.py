@@ -41,6 +41,7 @@ from kernelpipe.analysis.known_methods import (
     mutator_names,
 )
 from kernelpipe.analysis.library_calls import LibraryCalls
+from kernelpipe.analysis.module_calls import ModuleCalls
 from kernelpipe.analysis.operators import FUNCTIONS
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods
 from kernelpipe.analysis.summaries import Argument, DeferredCall, FigureUse
@@ -64,7 +65,7 @@ _OPERATIONS = {
 }
 
 
-class Calls(LibraryCalls, OwnCalls):
+class Calls(LibraryCalls, OwnCalls, ModuleCalls):
     """Interprets calls."""
 
     def use(self, value: Value) -> None:
@@ -75,6 +76,7 @@ class Calls(LibraryCalls, OwnCalls):
             if o in self.used:
                 continue
             self.used.add(o)
+            self.use_module(o)
             stack.extend(each for each in o.contains if each.has_code)
             if o.kind is Kind.INSTANCE:
                 stack.extend(class_of(o))
@@ -203,7 +205,8 @@ class Calls(LibraryCalls, OwnCalls):
         if operator is not None and len(operands) == len(("left", "right")):
             return self.combine(operands[0], operands[1], operator())
         if o.kind is Kind.IMPORTED and o.dotted is not None:
-            return self.call_library(o.dotted, arguments)
+            of_module = self.call_module(o, arguments)
+            return of_module if of_module is not None else self.call_library(o.dotted, arguments)
         return self._call_object(o, arguments)
 
     def _call_object(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
@@ -271,6 +274,7 @@ class Calls(LibraryCalls, OwnCalls):
         if name not in self.world.methods:
             self.method_files(o, name, arguments)
             self.patch(o, name)
+            self.use_module(o)
         if name in ("query", "eval") and name not in self.world.methods:
             self.read_query(arguments)
         if o.kind is Kind.IMMUTABLE:

@@ -179,6 +179,18 @@ class Core:
         """Leave an operator to where the function is used, None if its operands are known."""
         raise NotImplementedError
 
+    def change_in_module(self, o: Obj) -> None:
+        """Account for a change of ``o``, if it is data of a module beside the notebook."""
+        raise NotImplementedError
+
+    def stores_in_module(self, o: Obj, attribute: str | None) -> bool:
+        """Tell whether ``o`` comes from beside the notebook; if so, account for a store into it."""
+        raise NotImplementedError
+
+    def import_value(self, kind: Kind, dotted: str) -> Value:
+        """Return what an import of ``dotted`` binds."""
+        raise NotImplementedError
+
     def magic_call(self, node: ast.Call) -> Value | None:
         """Interpret a call that IPython's transformer made; None when ``node`` is none."""
         raise NotImplementedError
@@ -227,7 +239,10 @@ class Core:
         """
         for o in value:
             if o.kind in (Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED):
+                self.change_in_module(o)
                 continue
+            for whole in o.wholes:
+                self.change_in_module(whole)
             is_named = isinstance(o.constant, AttributeName)  # its whole may be a library
             changed = reach((o,)) if (deep or o.is_part) and not is_named else with_base(o)
             for each in changed:
@@ -270,10 +285,11 @@ class Core:
             if is_write or not isinstance(path, str) or written not in self.effects.files:
                 self.effects.files.add(use)  # else it reads what is its own
 
-    def note_import(self, module: str) -> None:
+    def note_import(self, module: str, *, is_reload: bool = False) -> None:
         """Record that the file of a module may be read, were it one beside the notebook."""
         path = module.lstrip(".").replace(".", "/") + ".py"
-        self.effects.files.add(FileUse(path=path, is_write=False, is_import=True))
+        use = FileUse(path=path, is_write=False, is_import=True, is_reload=is_reload)
+        self.effects.files.add(use)
 
     def is_seeded(self, state: str) -> bool:
         """Tell whether a random generator was given a seed before this point."""

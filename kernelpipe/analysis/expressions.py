@@ -290,7 +290,8 @@ class Expressions(Operators, GlobalTexts):
             if name in NAMESPACES:
                 result |= self.namespace(frozenset({o}))
             elif o.kind in (Kind.MODULE, Kind.IMPORTED):
-                result.add(library_attribute(o, name))
+                result.add(made := library_attribute(o, name))
+                self.use(frozenset({made}))
             elif name == "__class__":
                 result |= class_of(o)
             elif o.kind is Kind.FRAME and name in ("columns", "index"):
@@ -451,7 +452,8 @@ class Expressions(Operators, GlobalTexts):
     def store_into_library(self, o: Obj, attribute: str | None) -> None:
         """Record that an attribute or item of a library object is set or changed."""
         dotted = o.dotted or ""
-        if self.changes_state("sys.path" if (dotted, attribute) == ("sys", "path") else dotted):
+        state = "sys.path" if (dotted, attribute) == ("sys", "path") else dotted
+        if self.stores_in_module(o, attribute) or self.changes_state(state):
             return
         self.effects.foreign_stores.append(f"{dotted}.{attribute}" if attribute else dotted)
 

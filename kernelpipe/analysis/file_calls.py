@@ -37,7 +37,7 @@ class FileCalls(UnknownCalls):
         if dotted == "importlib.reload":
             for o in all_values(arguments):
                 if o.kind is Kind.MODULE and o.dotted is not None:
-                    self.note_import(o.dotted)
+                    self.note_import(o.dotted, is_reload=True)
         for argument in files_of_function(dotted):
             self._file_argument(argument, arguments, is_pattern=dotted in _PATTERNS)
         self._connections(all_values(arguments))

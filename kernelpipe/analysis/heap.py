@@ -5,7 +5,8 @@ frozenset of them: what it may be. ``contains`` says what an object may hold, so
 share an object when what can be reached from them overlaps.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
@@ -174,6 +175,17 @@ def make_with(maker: Callable[..., Obj]) -> None:
     """Let ``new`` make objects with ``maker``, which takes what ``Obj`` takes."""
     global _maker  # noqa: PLW0603  # an argument would have to pass through the whole interpreter
     _maker = maker
+
+
+@contextmanager
+def made_apart() -> Iterator[None]:
+    """Let ``new`` make objects that belong to no cell meanwhile."""
+    before = _maker
+    make_with(Obj)
+    try:
+        yield
+    finally:
+        make_with(before)
 
 
 def new(
@@ -426,4 +438,7 @@ def find_method(o: Obj, name: str) -> Value | None:
 
 def library_attribute(o: Obj, name: str) -> Obj:
     """Return the object for an attribute of a module or of something imported."""
-    return new(Kind.IMPORTED, dotted=f"{o.dotted}.{name}" if o.dotted else name)
+    dotted = f"{o.dotted}.{name}" if o.dotted else name
+    made = new(Kind.IMPORTED, dotted=dotted, constant=o.constant)
+    made.has_code = o.has_code
+    return made

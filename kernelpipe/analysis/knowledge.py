@@ -6,6 +6,7 @@ listed: numpy, pandas, scikit-learn and matplotlib leave their arguments alone u
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -318,6 +319,11 @@ _TAINTED = _names(
 )
 _TAINTED_ROOTS = _names("secrets tempfile getpass requests urllib.request")
 _ESTIMATOR_ROOTS = _names("sklearn xgboost lightgbm catboost")
+
+
+def is_known_library(root: str) -> bool:
+    """Tell whether ``root`` is a module of the standard library, or a library known here."""
+    return root in _PURE_ROOTS or root in sys.stdlib_module_names
 
 
 @lru_cache(maxsize=4096)

@@ -150,6 +150,8 @@ class OwnCalls(UnknownCalls):
         for name in effects.deletes:
             self._bind_global(name, NOTHING)
         self.effects.states.extend(effects.states)
+        self.effects.module_reads |= effects.module_reads
+        self.effects.module_changes |= effects.module_changes
         self.effects.files |= effects.files
         self.effects.foreign_stores.extend(effects.foreign_stores)
         self.effects.session.extend(effects.session)

@@ -75,8 +75,10 @@ LIBRARY_CHANGED = Rule(
     code="KP212",
     name="library-changed",
     severity=_ERROR,
-    why="A step that sets an attribute of a library changes it for its own session only; the "
-    "steps after it would not see the change, as the cells of the notebook do.",
+    why="A step that sets an attribute of a library, or calls a function that changes a module "
+    "beside the notebook, does so in its own session only; the steps after it would not see the "
+    "change, as the cells of the notebook do. Nor do they keep a module whose file was written "
+    "anew since it was imported: each imports the file as it is.",
     bad="# %% step:a\nimport json\njson.limit = 3\n# %% step:b\nprint(json.limit)\n",
     good="# %% imports\nimport json\njson.limit = 3\n# %% step:b\nprint(json.limit)\n",
 )

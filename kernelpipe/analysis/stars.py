@@ -2,22 +2,29 @@
 
 import ast
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from kernelpipe.analysis.names import bound_names
+from kernelpipe.analysis.source import parse_cell
 
 _SAFE_TO_IMPORT = frozenset({"math", "cmath", "itertools", "operator", "time"})
 
 
-def star_names(module: str, directory: str) -> frozenset[str] | None:
+def star_names(
+    module: str, directory: str, written: Mapping[str, tuple[str, ...]] | None = None
+) -> frozenset[str] | None:
     """Return the names that a star import of ``module`` binds, None when they cannot be told.
 
     Args:
         module: Dotted name.
         directory: Where modules beside the notebook are looked for first.
+        written: Normal path -> the texts that cells write to it.
     """
+    texts = (written or {}).get(f"{module.replace('.', '/')}.py", ())
+    if len(texts) == 1:
+        return _names_of(parse_cell(texts[0]).tree)
     if module in _SAFE_TO_IMPORT:
         return _public(vars(__import__(module)))
     path = _find_source(module, directory)

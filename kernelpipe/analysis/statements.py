@@ -159,7 +159,7 @@ class Statements(Core):
             name = imported_as(alias)
             self.note_import(alias.name)
             dotted = alias.name if alias.asname else name
-            self.bind(name, frozenset({new(Kind.MODULE, dotted=dotted)}))
+            self.bind(name, self.import_value(Kind.MODULE, dotted))
 
     def _ImportFrom(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
@@ -169,16 +169,16 @@ class Statements(Core):
                 continue
             name = imported_as(alias)
             self.note_import(module)
-            self.bind(name, frozenset({new(Kind.IMPORTED, dotted=f"{module}.{alias.name}")}))
+            self.bind(name, self.import_value(Kind.IMPORTED, f"{module}.{alias.name}"))
 
     def _import_star(self, module: str) -> None:
         self.note_import(module)
-        names = star_names(module, self.world.directory)
+        names = star_names(module, self.world.directory, self.world.written)
         if names is None:
             self.binds_unknown = True
             return
         for name in sorted(names):
-            self.bind(name, frozenset({new(Kind.IMPORTED, dotted=f"{module}.{name}")}))
+            self.bind(name, self.import_value(Kind.IMPORTED, f"{module}.{name}"))
 
     # -- compound statements ---------------------------------------------------------------------
     def _If(self, node: ast.If) -> None:

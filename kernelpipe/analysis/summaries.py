@@ -40,6 +40,8 @@ class FileUse:
     is_write: bool
     is_import: bool = False
     """Read as a module: only a write to that very path matters."""
+    is_reload: bool = False
+    """Read as a module though it was imported before."""
     is_whole: bool = False
     """Surely written, and nothing is left of what was there."""
     given: tuple[str, ...] = ()
@@ -109,6 +111,10 @@ class Effects:
     calls: list[DeferredCall] = field(default_factory=list)
     foreign_stores: list[str] = field(default_factory=list)
     """Dotted names of library objects that an attribute is set on."""
+    module_reads: set[str] = field(default_factory=set)
+    """Names of modules beside the notebook that may be read, as "module.name"."""
+    module_changes: set[str] = field(default_factory=set)
+    """Those whose value, or what it holds, may be changed."""
     session: list[SessionUse] = field(default_factory=list)
     figures: list[FigureUse] = field(default_factory=list)
     shows: bool = False
@@ -145,6 +151,8 @@ class Effects:
                 ours[name] = ours.get(name, NOTHING) | value
         for o, is_deep in other.changed.items():
             self.changed[o] = self.changed.get(o, False) or is_deep
+        self.module_reads |= other.module_reads
+        self.module_changes |= other.module_changes
         self.states += other.states
         self.session += other.session
         self.figures += other.figures

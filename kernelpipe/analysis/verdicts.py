@@ -12,6 +12,7 @@ from kernelpipe.analysis.heap import Kind, Obj, reach
 from kernelpipe.analysis.knowledge import state_of
 from kernelpipe.analysis.leaks import leaks_of_tests
 from kernelpipe.analysis.missing import missing_names
+from kernelpipe.analysis.module_rules import module_changes
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.places import location_in
 from kernelpipe.analysis.rules import (
@@ -55,6 +56,7 @@ def verdicts(subject: Subject) -> list[Diagnostic]:
         *disorder(subject),
         *_unstorable(subject),
         *_library_changes(subject),
+        *module_changes(subject),
         *_cached_effects(subject),
         *_unseen_names(subject),
         *_files(subject),
