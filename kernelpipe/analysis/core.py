@@ -54,6 +54,8 @@ class World:
     """Path -> the texts that ``%%writefile`` cells write to it."""
     mentioned: frozenset[str] = frozenset()
     """Names that any cell reads."""
+    own_modules: Mapping[str, object] = field(default_factory=dict)
+    """Dotted name that the notebook imports -> the ``OwnModule`` that it comes from."""
     plain_attributes: frozenset[str] = frozenset()
     """Attributes of the notebook's own objects that hold nothing but numbers and texts."""
     names: dict[str, Value] = field(default_factory=dict)

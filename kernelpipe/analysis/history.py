@@ -14,6 +14,7 @@ from kernelpipe.analysis.cells import (
 from kernelpipe.analysis.core import GlobalRead, World
 from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, holders, new, part_of, reach
 from kernelpipe.analysis.knowledge import AMBIENT, GENERATORS
+from kernelpipe.analysis.own_modules import own_modules
 from kernelpipe.analysis.placement import PlacedCell
 from kernelpipe.analysis.source import Program, plain_attributes
 from kernelpipe.analysis.summaries import FileUse, StateUse
@@ -117,6 +118,7 @@ def new_world(program: Program) -> World:
         own_magics=frozenset(program.seen.own_magics),
         written=program.seen.written,
         mentioned=frozenset(program.seen.read),
+        own_modules=own_modules(program.seen.imported, program.directory, program.seen.written),
         plain_attributes=plain_attributes(program.seen),
     )
 

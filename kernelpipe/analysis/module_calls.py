@@ -1,9 +1,8 @@
 """Uses of names that modules beside the notebook define."""
 
 from kernelpipe.analysis.heap import Kind, Obj, Value, new
-from kernelpipe.analysis.knowledge import is_known_library
 from kernelpipe.analysis.known_methods import is_pure_method
-from kernelpipe.analysis.own_modules import NameFacts, OwnModule, find, own_module, path_of
+from kernelpipe.analysis.own_modules import NameFacts, OwnModule, find, path_of
 from kernelpipe.analysis.summaries import Argument, FileUse
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
 
@@ -14,9 +13,9 @@ class ModuleCalls(UnknownCalls):
     def import_value(self, kind: Kind, dotted: str) -> Value:
         """Return what an import of ``dotted`` binds."""
         made = new(kind, dotted=dotted)
-        if not is_known_library(dotted.partition(".")[0]):
-            made.constant = own_module(dotted, self.world.directory, self.world.written)
-            made.has_code = made.constant is not None
+        known = self.world.own_modules
+        made.constant = known.get(dotted) or known.get(f"{dotted.rpartition('.')[0]}.*")
+        made.has_code = made.constant is not None
         return frozenset({made})
 
     def _found(self, o: Obj) -> tuple[str, str, NameFacts] | None:

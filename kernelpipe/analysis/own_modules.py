@@ -27,7 +27,7 @@ from kernelpipe.analysis.heap import (
 )
 from kernelpipe.analysis.knowledge import is_known_library
 from kernelpipe.analysis.scopes import Scope, ScopeKind
-from kernelpipe.analysis.source import parse_cell
+from kernelpipe.analysis.source import imports_of, nodes_of, parse_cell
 from kernelpipe.analysis.summaries import Argument, Effects, FileUse, StateEvent
 
 Interpreter = Callable[[World, Scope, Effects], Core]
@@ -76,16 +76,27 @@ class OwnModule:
     sources: tuple[Source, ...]
 
 
-def own_module(
-    name: str, directory: str, written: Mapping[str, tuple[str, ...]]
-) -> OwnModule | None:
-    """Return the module ``name`` if it lies beside the notebook or a cell writes it.
+def own_modules(
+    names: Iterable[str], directory: str, written: Mapping[str, tuple[str, ...]]
+) -> dict[str, OwnModule]:
+    """Return those of ``names`` whose module lies beside the notebook or is written by a cell.
 
     Args:
-        name: Dotted; its last part may be a name of the module instead.
+        names: Dotted; the last part of each may be a name of the module instead.
         directory: Where the notebook lies.
         written: Normal path -> the texts that cells write to it.
     """
+    found = {}
+    for name in names:
+        module = _own_module(name, directory, written)
+        if module is not None:
+            found[name] = module
+    return found
+
+
+def _own_module(
+    name: str, directory: str, written: Mapping[str, tuple[str, ...]]
+) -> OwnModule | None:
     found: dict[str, Source] = {}
     waiting = _with_parents(name)
     size = 0
@@ -138,13 +149,13 @@ def _tree(source: Source) -> ast.Module:
 
 def _imports(source: Source) -> list[str]:
     """Return what a module imports; the last part may be a name of a module."""
-    found = []
-    for node in ast.walk(_tree(source)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
+    nodes = nodes_of(_tree(source))
+    return [
+        name
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in imports_of(node)
+    ]
 
 
 def find(
@@ -181,12 +192,14 @@ def _facts(
     """Return name -> what using it does, for a module of ``sources``."""
     (own,) = (source for source in sources if source.name == module)
     seen = parse_cell(own.text).seen
+    texts = {path_of(source): (source.text,) for source in sources}
     world = World(
         rebound=frozenset(seen.rebound),
         methods=frozenset(seen.methods),
         builtins=builtins,
         directory=os.devnull,
-        written={path_of(source): (source.text,) for source in sources},
+        written=texts,
+        own_modules=own_modules(_imports(own), os.devnull, texts),
     )
     with made_apart():
         run = interpreter(world, _cell(), Effects())

@@ -213,6 +213,7 @@ class RecordedWorld(World):
             own_magics=world.own_magics,
             written=world.written,
             mentioned=world.mentioned,
+            own_modules=world.own_modules,
             plain_attributes=world.plain_attributes,
             names=_Names(),
             seeded=_Seeded(),
@@ -245,6 +246,7 @@ class RecordedWorld(World):
             self._directory == world.directory
             and self.aliases == world.aliases
             and self.own_magics == world.own_magics
+            and self.own_modules == world.own_modules
             and self.plain_attributes == world.plain_attributes
             and self.builtins == world.builtins
         )

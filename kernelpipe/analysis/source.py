@@ -77,6 +77,8 @@ class Survey:
     """Attributes in which numbers and texts are stored."""
     others: set[str] = field(default_factory=set)
     """Attributes in which anything else may be stored."""
+    imported: set[str] = field(default_factory=set)
+    """Dotted names of modules, and of what is taken from them."""
 
 
 def _survey(tree: ast.Module) -> Survey:
@@ -92,11 +94,21 @@ def _survey(tree: ast.Module) -> Survey:
             (found.read if isinstance(node.ctx, ast.Load) else found.rebound).add(node.id)
         elif type(node) in _BINDING:
             _survey_binding(node, found)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.imported.update(imports_of(node))
         elif isinstance(node, ast.Call):
             call = read_call(node)
             if call is not None:
                 _survey_magic(call, found)
     return found
+
+
+def imports_of(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Return the dotted names that an import asks for, also those that may be no modules."""
+    names = [alias.name for alias in node.names]
+    if isinstance(node, ast.Import):
+        return names
+    return [f"{'.' * node.level}{node.module or ''}.{name}" for name in names]
 
 
 def _survey_magic(call: MagicCall, found: Survey) -> None:
@@ -122,6 +134,7 @@ def _add(part: Survey, whole: Survey) -> None:
     whole.own_magics |= part.own_magics
     whole.plain |= part.plain
     whole.others |= part.others
+    whole.imported |= part.imported
     for path, texts in part.written.items():
         _add_text(whole.written, path, texts)
 
