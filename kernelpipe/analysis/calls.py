@@ -49,7 +49,7 @@ from kernelpipe.analysis.texts import called, constant_of
 from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state
 
 _NOT_IMPLICIT = frozenset(
-    "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ __del__ "
+    "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ "
     "__reduce__ __reduce_ex__ __getstate__ __setstate__ __set_name__ __module__ __doc__".split()
 )
 _ATTRIBUTE_METHODS = ("__getattr__", "__getattribute__", "__setattr__")

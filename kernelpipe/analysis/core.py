@@ -11,6 +11,7 @@ from kernelpipe.analysis.heap import (
     Kind,
     Obj,
     Value,
+    find_method,
     new,
     part_of,
     reach,
@@ -393,6 +394,8 @@ class Core:
         if scope is None:
             self.effects.binds[name] = self.effects.binds.get(name, NOTHING) | value
             return
+        if scope.kind == ScopeKind.CELL and "__del__" in self.world.methods:
+            self._release(name, scope.flow)
         if scope is not self.scope and name in scope.cells:
             self.captures.append((scope, name))
             scope.cells[name].hold(value)
@@ -401,6 +404,14 @@ class Core:
         scope.flow.definite.add(name)
         scope.flow.deleted.discard(name)
         scope.everything[name] = scope.everything.get(name, NOTHING) | value
+
+    def _release(self, name: str, flow: Flow) -> None:
+        """Account for what ``name`` is no more: an object may be destroyed, which runs code."""
+        old = flow.bound.get(name, self.world.names.get(name, NOTHING))
+        if any(find_method(o, "__del__") for o in reach(old) if o.kind is Kind.INSTANCE):
+            if name not in flow.bound:
+                self._note_read(name, None)
+            self.use(old)
 
     def bind_global(self, name: str, value: Value) -> None:
         """Bind a global from anywhere."""

@@ -281,6 +281,7 @@ class Expressions(Operators, GlobalTexts):
 
     # -- parts ---------------------------------------------------------------------------------
     def _Attribute(self, node: ast.Attribute) -> Value:
+        self.effects.lists_classes |= node.attr == "__subclasses__"
         return self.attribute(self.owner(node.value, node.attr), node.attr)
 
     def attribute(self, base: Value, name: str) -> Value:
@@ -350,6 +351,7 @@ class Expressions(Operators, GlobalTexts):
         if isinstance(node.func, ast.Attribute):
             if self._is_super(node.func.value):
                 return self.call_super(node.func.attr, self._arguments(node))
+            self.effects.lists_classes |= node.func.attr == "__subclasses__"
             receiver = self.owner(node.func.value, node.func.attr)
             return self.call_method(receiver, node.func.attr, self._arguments(node), result)
         before = set(self.effects.files)

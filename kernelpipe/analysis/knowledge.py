@@ -412,7 +412,7 @@ _SETTERS = re.compile(
 )
 _SETTING = frozenset(
     "signal.signal mimetypes.add_type copyreg.pickle urllib.request.install_opener os.umask "
-    "csv.field_size_limit".split()
+    "csv.field_size_limit weakref.finalize".split()
 )
 """Functions that set something for all later code, though their names do not look like it."""
 

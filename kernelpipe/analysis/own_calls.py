@@ -159,6 +159,8 @@ class OwnCalls(UnknownCalls):
         self.effects.is_opaque = self.effects.is_opaque or effects.is_opaque
         self.effects.reads_everything |= effects.reads_everything
         self.effects.reads_unseen |= effects.reads_unseen
+        is_called = (function, True) in self.active  # else it is only mentioned
+        self.effects.lists_classes |= effects.lists_classes and is_called
         if effects.names_definitions:
             self.load_definitions()
         self.effects.shows |= effects.shows

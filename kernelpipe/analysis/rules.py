@@ -129,6 +129,17 @@ UNSEEN_NAMES = Rule(
     "# %% step:b\nprint(globals()['v' + '1'])\n",
     good="# %% step:a\nv = {f'v{i}': i for i in range(2)}\n# %% step:b\nprint(v['v' + '1'])\n",
 )
+SUBCLASSES = Rule(
+    code="KP219",
+    name="subclasses-of-other-steps",
+    severity=_ERROR,
+    why="A class knows its subclasses in its own process. A step has those of its own and of "
+    "setup, and of other steps only the classes that it takes, in no certain order.",
+    bad="# %% functions\nclass Base:\n    pass\n# %% step:a\nclass A(Base):\n    pass\n"
+    "# %% step:b\nprint(Base.__subclasses__())\n",
+    good="# %% functions\nclass Base:\n    pass\nclass A(Base):\n    pass\n# %% step:a\nx = A()\n"
+    "# %% step:b\nprint(Base.__subclasses__())\n",
+)
 FIGURE_STAYS_OPEN = Rule(
     code="KP218",
     name="figure-stays-open",
@@ -347,6 +358,7 @@ RULES = (
     FILE_BETWEEN_STEPS,
     CACHED_EFFECTS,
     UNSEEN_NAMES,
+    SUBCLASSES,
     FIGURE_STAYS_OPEN,
     NO_STEPS,
     UNKNOWN_STEP,

@@ -118,7 +118,7 @@ class Statements(Core):
 
     def _delete_target(self, target: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            self.load(target.id, target)
+            self.use(self.load(target.id, target))
             self.delete(target.id)
         elif isinstance(target, ast.Tuple | ast.List):
             for each in target.elts:

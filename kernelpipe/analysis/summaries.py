@@ -131,6 +131,8 @@ class Effects:
     """Reads or writes files that name functions and classes of the notebook."""
     hidden: set[Obj] = field(default_factory=set)
     """What stands for the namespace in which code binds names unseen."""
+    lists_classes: bool = False
+    """Asks a class for its subclasses."""
     is_opaque: bool = False
     """May read, bind and change any global (exec, globals(), an unknown magic)."""
 
@@ -163,6 +165,7 @@ class Effects:
         self.reads_unseen |= other.reads_unseen
         self.names_definitions |= other.names_definitions
         self.is_opaque |= other.is_opaque
+        self.lists_classes |= other.lists_classes
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

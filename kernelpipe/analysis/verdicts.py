@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 
 from kernelpipe.analysis.advice import advice
+from kernelpipe.analysis.class_lists import missing_subclasses
 from kernelpipe.analysis.disorder import disorder
 from kernelpipe.analysis.figures import figures_left_open
 from kernelpipe.analysis.handles import described, remedy
@@ -59,6 +60,7 @@ def verdicts(subject: Subject) -> list[Diagnostic]:
         *module_changes(subject),
         *_cached_effects(subject),
         *_unseen_names(subject),
+        *missing_subclasses(subject),
         *_files(subject),
         *figures_left_open(subject),
         *leaks_of_tests(subject),

@@ -53,9 +53,9 @@ def root_of(array: Any) -> Any:
     kind = type(array)
     while array.base is not None:
         base = array.base
-        if type(base) is not kind:  # ``as_strided`` puts something of its own in between
-            base = getattr(base, "base", None)
-        if type(base) is not kind:
+        while base is not None and type(base) is not kind:
+            base = getattr(base, "base", None)  # ``as_strided`` and masks put theirs in between
+        if base is None:
             break
         array = base
     return array

@@ -63,3 +63,44 @@ def make_pyplot_figure(kind: Any, *args: Any) -> Any:
     if pyplot._backend_mod is None:  # noqa: SLF001 - not said elsewhere
         pyplot._get_backend_mod()  # noqa: SLF001 - what plt.figure calls
     return kind.__new__(kind, *args)
+
+
+def reduce_masked(_pickler: Any, obj: Any) -> Any:
+    """Reduce a masked array so that others that show its data or its mask go on to do so."""
+    kind = type(obj)
+    if f"{kind.__module__}.{kind.__qualname__}" not in _MASKED:
+        return NotImplemented
+    numpy: Any = sys.modules["numpy"]
+    return (make_masked, (obj.view(numpy.ndarray), dict(vars(obj))))
+
+
+_MASKED = ("numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray")
+
+
+def make_masked(values: Any, state: dict[str, Any]) -> Any:
+    """Return the masked array that shows ``values``; ``state`` are its attributes."""
+    ma: Any = importlib.import_module("numpy.ma")
+    made = values.view(ma.MaskedArray)
+    vars(made).update(state)
+    return made
+
+
+def reduce_frame(_pickler: Any, obj: Any) -> Any:
+    """Reduce a frame or series so that a name of its ``attrs`` goes on to be one."""
+    is_alone = _references(obj) <= _references(types.SimpleNamespace(_attrs={}))
+    reduced = NotImplemented if is_alone else obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    if is_alone or not isinstance(reduced[2], dict):
+        return reduced
+    return (*reduced[:3], None, None, set_frame_state)
+
+
+def _references(frame: Any) -> int:
+    """Return how many times the ``attrs`` of a frame are referred to."""
+    attrs = getattr(frame, "_attrs", None)
+    return 0 if attrs is None else sys.getrefcount(attrs)
+
+
+def set_frame_state(frame: Any, state: dict[str, Any]) -> None:
+    """Restore a frame with the very dict that it has for its ``attrs``."""
+    frame.__setstate__(state)
+    object.__setattr__(frame, "_attrs", state["attrs"])

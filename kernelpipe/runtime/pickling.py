@@ -460,6 +460,9 @@ def _note_series(pickler: Any, obj: Any) -> Reduced:
 _BY_BASE: dict[str, Action] = {
     "pandas._libs.internals.Block": _note_block,
     "pandas.core.internals.managers.SingleBlockManager": _note_series,
+    "numpy.ma.MaskedArray": libraries.reduce_masked,
+    "numpy.ma.core.MaskedArray": libraries.reduce_masked,
+    "pandas.core.generic.NDFrame": libraries.reduce_frame,
     "matplotlib.figure.Figure": libraries.reduce_figure,
     "IPython.core.interactiveshell.InteractiveShell": _reduce_shell,
 }
