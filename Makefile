@@ -4,11 +4,14 @@
 # left out, and say so, where apt can't bring a container engine or the user is not root.
 
 VENV ?= .venv
-JOBS ?= 2
+# Many tests wait, for kernels and browsers: one process more than most machines of CI have cores.
+JOBS ?= 3
 EXAMPLE ?= example_notebooks/wine_classification.ipynb
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What pip does with one core; a few packages hold files that are no Python of this version.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 YAML := build/$(notdir $(EXAMPLE:.ipynb=.yaml))
 EXECUTED := build/$(notdir $(EXAMPLE:.ipynb=.executed.ipynb))
 
@@ -61,8 +64,14 @@ demo: $(VENV)/installed-demo
 lab: $(VENV)/installed-demo
 	$(BIN)/jupyter lab $(ALLOW_ROOT) example_notebooks
 
-test: chromium containers lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# What lint says stands at the end: it runs meanwhile.
+test: chromium containers $(VENV)/installed-test labextension/node_modules/.yarn-state.yml
+	@mkdir -p build
+	@$(MAKE_COMMAND) --no-print-directory lint >build/lint.log 2>&1 & linting=$$!; \
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal; tested=$$?; \
+	wait $$linting; linted=$$?; cat build/lint.log; \
+	if [ $$linted != 0 ]; then echo "lint failed" >&2; fi; \
+	exit $$((tested ? tested : linted))
 
 lint: $(VENV)/installed-test labextension/node_modules/.yarn-state.yml
 	$(BIN)/ruff check
@@ -89,12 +98,14 @@ clean:
 # Installing builds the panel, if it changed (labextension/bundle.py).
 $(VENV)/installed-demo: pyproject.toml $(PANEL) | $(BIN)/pip
 	@echo "installing kernelpipe into $(VENV) (takes a few minutes the first time)"
-	@$(PIP) install --editable ".[kfp,examples]"
+	@$(PIP) install --no-compile --editable ".[kfp,examples]"
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/installed-test: pyproject.toml $(PANEL) | $(BIN)/pip
 	@echo "installing kernelpipe and what its tests need into $(VENV)"
-	@$(PIP) install --editable ".[test]"
+	@$(PIP) install --no-compile --editable ".[test]"
+	@$(COMPILE)
 	@touch $@ $(VENV)/installed-demo
 
 labextension/node_modules/.yarn-state.yml: $(addprefix labextension/,package.json yarn.lock) \

@@ -1,5 +1,6 @@
 """Runs that are killed, at any moment and by anything: what is left, and how they go on."""
 
+import itertools
 import random
 import resource
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import kit
 import pytest
+from _pytest.mark import ParameterSet
 from processes import Commands, Ended, names, wait
 
 from kernelpipe import api
@@ -28,7 +30,7 @@ pytestmark = [
 ]
 
 JSON = dict[str, Any]
-MOMENTS = 20
+MOMENTS = 24
 UNFINISHED = {"RUNNING", "PENDING", "CANCELING"}
 
 SETUP = (
@@ -127,14 +129,21 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(duration_s=sorted(durations)[1], result=result(ended.document))
 
 
-def _moments() -> list[float]:
-    """Return parts of the undisturbed time, one in each of as many equal stretches."""
+def _moments() -> list[ParameterSet]:
+    """Return parts of the undisturbed time, one in each of as many equal stretches, and a signal.
+
+    The signals take turns, so each comes in every twelfth of the time.
+    """
     seeded = random.Random(3)  # noqa: S311  # the same moments every time
-    return [round((index + seeded.random()) / MOMENTS, 3) for index in range(MOMENTS)]
+    moments = [round((index + seeded.random()) / MOMENTS, 3) for index in range(MOMENTS)]
+    signals = itertools.cycle([signal.SIGKILL, signal.SIGTERM])
+    return [
+        pytest.param(moment, number, id=f"{moment}-{number.name[3:]}")
+        for moment, number in zip(moments, signals, strict=False)
+    ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
-@pytest.mark.parametrize("moment", _moments())
+@pytest.mark.parametrize(("moment", "number"), _moments())
 def test_signal__at_any_moment__leaves_an_honest_store_and_the_run_goes_on(
     tmp_path: Path, undisturbed: Undisturbed, moment: float, number: signal.Signals
 ) -> None:
