@@ -39,7 +39,7 @@ class ShellServer:
         self._scratch = scratch
         self._number = 0
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("shell_server.py"))],
+            [sys.executable, str(Path(__file__).with_name("shell_server.py")), str(self.runtime)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **ENVIRONMENT},

@@ -3,7 +3,8 @@
 Run as a program: reads one JSON request per line from stdin, ``{"cells", "engine", "directory",
 "result", "environment", "timeout_s"}``, forks a process that behaves as a fresh kernel does, and
 answers with a line ``{"status": exit status}`` when ``result`` (a JSON list with one list of
-outputs per cell that ran) is written. Engine ``shell`` is the oracle's: cells see an IPython
+outputs per cell that ran) is written. The argument is the directory that steps import their runtime
+from. Engine ``shell`` is the oracle's: cells see an IPython
 shell whose streams, displays and errors are recorded as Jupyter records them; only input, comms and
 widgets are missing. Engine ``runtime`` is ``kernelpipe.runtime.plain``.
 """
@@ -16,7 +17,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 PRELOADED = (
     "IPython.core.interactiveshell",
@@ -33,6 +34,8 @@ PRELOADED = (
     "sklearn.model_selection",
     "sklearn.pipeline",
 )
+STEPS_PRELOADED = ("kernelpipe.runtime.plain", "kernelpipe.runtime.plain_ipython")
+"""Beside what the product preloads, too, before it forks steps: ``kernelpipe_runtime.step``."""
 JSON = dict[str, Any]
 
 
@@ -216,11 +219,8 @@ def _taken(recorder: Recorder) -> list[JSON]:
 
 def run_in_runtime(cells: list[JSON], directory: str) -> list[list[JSON]]:
     """Run ``cells`` in ``directory`` as a pod without a kernel does."""
-    root = str(Path(__file__).parent.parent)
-    sys.path.insert(0, root)
     from kernelpipe.runtime.plain import run_notebook
 
-    sys.path.remove(root)
     os.chdir(directory)
     sys.path.insert(0, "")
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
@@ -271,9 +271,43 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def _answer(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def _serve(requests: TextIO, answers: TextIO, runtime: str) -> None:
+    """Answer requests until there are no more.
+
+    A fork that has imported what steps need answers those for the engine ``runtime``.
+    """
+    steps: tuple[TextIO, TextIO] | None = None
+    for line in requests:
+        if json.loads(line)["engine"] == "runtime" and runtime:
+            steps = steps or _fork_for_steps(runtime)
+            print(line, end="", file=steps[0], flush=True)
+            print(steps[1].readline(), end="", file=answers, flush=True)
+            continue
+        child = os.fork()
+        if child == 0:
+            os._exit(_in_child(json.loads(line)))
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), file=answers, flush=True)
+
+
+def _fork_for_steps(runtime: str) -> tuple[TextIO, TextIO]:
+    """Return where requests go, and where answers come from."""
+    requests_read, requests_write = os.pipe()
+    answers_read, answers_write = os.pipe()
+    if os.fork() != 0:
+        os.close(requests_read)
+        os.close(answers_write)
+        return os.fdopen(requests_write, "w"), os.fdopen(answers_read)
+    os.close(requests_write)
+    os.close(answers_read)
+    sys.path[:0] = [runtime, str(Path(__file__).parent.parent)]
+    for name in (*STEPS_PRELOADED, "kernelpipe_runtime.step"):
+        __import__(name)
+    del sys.path[:2]
+    gc.collect()
+    gc.freeze()
+    _serve(os.fdopen(requests_read), os.fdopen(answers_write, "w"), "")
+    os._exit(0)
 
 
 def main() -> None:
@@ -282,13 +316,9 @@ def main() -> None:
         __import__(name)
     sys.path.remove(str(Path(__file__).parent))
     warm_up()
-    _answer("ready")
-    for line in iter(sys.stdin.readline, ""):
-        child = os.fork()
-        if child == 0:
-            os._exit(_in_child(json.loads(line)))
-        _, status = os.waitpid(child, 0)
-        _answer(json.dumps({"status": os.waitstatus_to_exitcode(status)}))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    _serve(sys.stdin, sys.stdout, sys.argv[1])
 
 
 if __name__ == "__main__":
