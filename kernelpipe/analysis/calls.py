@@ -264,6 +264,9 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
         own = find_method(o, name)
         if own is not None:
             return self.call_own_method(o, own, arguments)
+        if o.function is not None and o.function.is_cached and name == "cache_info":
+            self.effects.cache_looks.add(o.function.name)
+            return ATOM_VALUE
         if o.kind is Kind.CLASS or o.klass is not None:
             return self.call_unknown((o,), arguments)
         return self._call_method_of_data(o, name, arguments)
@@ -365,7 +368,8 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
 
     def _method_result(self, o: Obj, name: str, arguments: tuple[Argument, ...]) -> Value:
         if o.kind in (Kind.FRAME, Kind.ARRAY):
-            held = frozenset({o}) if gives_view(name) else cells(o)
+            is_view = gives_view(name) and name != "pop"  # nobody else has popped data any more
+            held = frozenset({o}) if is_view else cells(o)
             kind = Kind.ARRAY if name in ("to_numpy", "unique") else o.kind
             value = frozenset({new(kind, held, constant=_LOOKING_ON.get(name))})
         elif o.kind is Kind.DICT and name == "items" and o.has_plain_keys and not o.is_open:
@@ -375,7 +379,11 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
         elif o.kind is Kind.ESTIMATOR and name in ("fit", "partial_fit", "set_params"):
             value = frozenset({o})
         elif o.kind is Kind.RANDOM and name in ("choice", "choices", "sample"):
-            items = items_of(all_values(arguments))
+            drawn = all_values(arguments)
+            if (o.dotted or "").startswith("numpy."):
+                data = frozenset(each for each in drawn if each.kind in VIEWS)
+                drawn = (drawn - data).union(*map(cells, data))
+            items = items_of(drawn)
             value = items | {new(Kind.LIST, items)}
         elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR) or is_prediction(name):
             value = frozenset({new(Kind.ARRAY)})

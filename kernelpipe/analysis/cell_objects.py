@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from kernelpipe.analysis.heap import (
     CELLS,
     NOTHING,
+    TRUE,
     VIEWS,
     Kind,
     Obj,
     Value,
     cells,
     new,
+    reach,
     unpacked,
 )
 from kernelpipe.analysis.known_methods import mutator_names
@@ -71,7 +73,10 @@ def held_by_made(
         return views.union(found, *map(cells, inside | given))
     if is_new:
         return frozenset[Obj]().union(*map(cells, unpacked(given, 2)))
-    return unpacked(held, _DEPTHS.get(dotted, 1))
+    inside = unpacked(held, _DEPTHS.get(dotted, 1))
+    if any(a.keyword == "copy" and a.value != TRUE for a in arguments):
+        return inside.union(o for o in reach(held) if o.kind in VIEWS)
+    return inside
 
 
 def held_by_store(o: Obj, value: Value, *, attribute: str | None, is_cell: bool) -> Value:

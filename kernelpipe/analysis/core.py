@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
+    CONTAINERS,
     NOTHING,
     AttributeName,
     Kind,
@@ -252,6 +253,14 @@ class Core:
                 each.is_open = each.is_open or deep
                 below = (deep or o.is_part) and each.symbol is not None
                 self.effects.changed[each] = self.effects.changed.get(each, False) or below
+
+    def filled_later(self, value: Value) -> Value:
+        """Return the containers in ``value`` that a call may fill which is put off."""
+        if not self.in_function:
+            return NOTHING
+        calls = self.effects.calls
+        given = (o for c in calls for v in (c.callee, *(a.value for a in c.arguments)) for o in v)
+        return frozenset(o for o in reach(value) & reach(given) if o.kind in CONTAINERS)
 
     def state_event(self, state: str, use: StateUse) -> None:
         """Record a use of hidden state."""

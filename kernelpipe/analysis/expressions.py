@@ -22,6 +22,7 @@ from kernelpipe.analysis.heap import (
     Value,
     cells,
     class_of,
+    dataset_part,
     item_at,
     items_of,
     library_attribute,
@@ -301,6 +302,8 @@ class Expressions(Operators, GlobalTexts):
                 result |= ATOM_VALUE
             elif o.symbol is not None and name in STATE_ATTRIBUTES:
                 result.add(named_part(o, name))
+            elif (part := dataset_part(o, name)) is not None:
+                result |= part
             elif o.kind in VIEWS and name in _ACCESSORS:
                 result.add(o)
             elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
@@ -319,7 +322,7 @@ class Expressions(Operators, GlobalTexts):
             return self.namespace()
         self.look_up(base)
         own = self.operate("__getitem__", base, index)
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+        if isinstance(node.slice, ast.Constant):
             items = [item_at(o, node.slice.value) for o in base]
             if items and all(i is not None for i in items):
                 return frozenset[Obj]().union(*(i for i in items if i is not None))
@@ -354,12 +357,15 @@ class Expressions(Operators, GlobalTexts):
             self.effects.lists_classes |= node.func.attr == "__subclasses__"
             receiver = self.owner(node.func.value, node.func.attr)
             return self.call_method(receiver, node.func.attr, self._arguments(node), result)
-        before = set(self.effects.files)
-        callee = self.evaluate(node.func)
-        if before != self.effects.files and all(o.function is not None for o in callee):
-            self.effects.files = before  # the call itself tells what its arguments make of it
-            self.used.difference_update(callee)
-        return self.call(callee, self._arguments(node), result)
+        return self.call(self._callee(node.func), self._arguments(node), result)
+
+    def _callee(self, node: ast.expr) -> Value:
+        """Return what is called; a function of the notebook's own is not mentioned by its call."""
+        if not isinstance(node, ast.Name):
+            return self.evaluate(node)
+        value = self.load(node.id, node)
+        self.use(frozenset(o for o in value if o.function is None))
+        return value
 
     def _is_super(self, node: ast.expr) -> bool:
         return (
@@ -445,6 +451,8 @@ class Expressions(Operators, GlobalTexts):
                 self.store_into_library(o, attribute)
             else:
                 o.hold(held_by_store(o, value, attribute=attribute, is_cell=is_cell))
+                if o.kind in VIEWS:
+                    o.hold(self.filled_later(value))
                 o.items = None
         self.change(base, deep=False)
         self.change((o for o in base if o.dotted == "collections.ChainMap"), deep=True)

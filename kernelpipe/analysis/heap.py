@@ -52,13 +52,13 @@ class Kind(Enum):
 
 ATOMS = frozenset({Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED})
 """Kinds that nothing changes in place and whose sharing nobody can see."""
-_CONTAINERS = frozenset({Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE, Kind.ITERATOR})
+CONTAINERS = frozenset({Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE, Kind.ITERATOR})
 _WITH_CODE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
 DRAWN = frozenset({Kind.FIGURE, Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
 """Kinds that a figure may hold; data it copies."""
 VIEWS = frozenset({Kind.ARRAY, Kind.FRAME})
 """Kinds whose objects may show data that others of these kinds hold."""
-CELLS = _CONTAINERS - {Kind.ITERATOR} | {Kind.INSTANCE, Kind.ESTIMATOR, Kind.RANDOM, Kind.BUFFER}
+CELLS = CONTAINERS - {Kind.ITERATOR} | {Kind.INSTANCE, Kind.ESTIMATOR, Kind.RANDOM, Kind.BUFFER}
 """Kinds that lie in the cells of data: copies of the data share them."""
 UNSTORABLE = {
     Kind.GENERATOR: "a generator",
@@ -261,7 +261,7 @@ def unpacked(value: Iterable[Obj], depth: int) -> Value:
     """
     found: set[Obj] = set()
     for o in value:
-        if o.kind in _CONTAINERS or o.kind is Kind.GENERATOR:
+        if o.kind in CONTAINERS or o.kind is Kind.GENERATOR:
             found |= _inside(o, depth) if depth else {o}
         else:
             found.add(o)
@@ -309,16 +309,16 @@ def pair(*items: Value) -> Value:
 def items_of(value: Value) -> Value:
     """Return what iterating over ``value``, or a subscript of it, gives."""
     found = {
-        ATOM
-        if o.kind in _CONTAINERS and not (o.contains or o.is_open or o.is_tainted)
-        else _part(o)
+        ATOM if o.kind in CONTAINERS and not (o.contains or o.is_open or o.is_tainted) else _part(o)
         for o in value
     }
     return frozenset(found.union(*map(cells, value)))
 
 
-def item_at(o: Obj, index: int) -> Value | None:
-    """Return the item of a display at ``index``, None if it is not known."""
+def item_at(o: Obj, index: object) -> Value | None:
+    """Return the item of a display or a data set at ``index``, None if it is not known."""
+    if not isinstance(index, int):
+        return dataset_part(o, index)
     if o.items is None or not -len(o.items) <= index < len(o.items):
         return None
     return o.items[index]
@@ -434,6 +434,22 @@ def find_method(o: Obj, name: str) -> Value | None:
                 if inherited is not None:
                     return inherited
     return None
+
+
+_DATASET_PARTS = {"data": 0, "images": 0, "target": 1, "frame": 1}
+"""Attribute of a data set of scikit-learn -> which of its two items it is, or looks at."""
+
+
+def is_dataset(o: Obj) -> bool:
+    """Tell whether ``o`` is what a loader of scikit-learn gave: data and target are its items."""
+    return o.kind is Kind.FRAME and (o.dotted or "").startswith("sklearn.datasets.")
+
+
+def dataset_part(o: Obj, name: object) -> Value | None:
+    """Return attribute or item ``name`` of a data set of scikit-learn, None of anything else."""
+    if not is_dataset(o) or o.items is None or name not in _DATASET_PARTS:
+        return None
+    return o.items[_DATASET_PARTS[str(name)]]
 
 
 def library_attribute(o: Obj, name: str) -> Obj:

@@ -87,15 +87,15 @@ _PREDICTIONS = _names(
 _VIEW_METHODS = _names(
     "reshape ravel transpose squeeze swapaxes view diagonal astype to_numpy head tail xs get "
     "groupby rolling resample expanding ewm iterrows itertuples items pipe set_axis take "
-    "infer_objects rename set_flags truncate align pop"
+    "infer_objects rename set_flags truncate align"
 )
 _FILLING_METHODS = _names(
     "append appendleft extend extendleft insert setdefault discard popleft popitem remove"
 )
 _FRESH_METHODS = _names(
-    "all any argmax argmin argsort corr cov cummax cummin cumprod cumsum describe dot idxmax "
-    "idxmin isna isnull mean median notna notnull nunique prod quantile std sum trace "
-    "value_counts var"
+    "all any argmax argmin argsort corr cov cummax cummin cumprod cumsum describe dot fetchall "
+    "fetchmany fetchone idxmax idxmin isna isnull mean median notna notnull nunique prod quantile "
+    "std sum trace value_counts var"
 )
 _PLOTS = _names(
     "plot bar barh line scatter hist pie box boxplot kde density area hexbin imshow violinplot"

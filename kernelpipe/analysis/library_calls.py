@@ -21,6 +21,7 @@ from kernelpipe.analysis.heap import (
     Value,
     class_of,
     deep_copy,
+    is_dataset,
     new,
     pair,
     part_of,
@@ -57,6 +58,7 @@ from kernelpipe.analysis.unknown_calls import (
 )
 
 _QUERY_NAME = re.compile(r"@?\b([A-Za-z_]\w*)")
+_SELECT = re.compile(r"\s*(SELECT|VALUES)\b", re.IGNORECASE)
 _PATH_MAKERS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
 _PLACES = {"os.getcwd": ".", "pathlib.Path.cwd": ".", "pathlib.Path.home": "~"}
 _PATH_KEEPERS = frozenset(
@@ -92,7 +94,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
             return self.call_unknown((), arguments)
         if dotted in ("pandas.eval", "numexpr.evaluate"):
             self.read_query(arguments)
-        self._library_effects(facts, arguments)
+        self._library_effects(facts, arguments, is_query=_is_query(dotted, arguments))
         made = self._library_result(dotted, facts, arguments)
         self.connection(dotted, arguments, made)
         self._name_definitions(dotted, made)
@@ -105,9 +107,11 @@ class LibraryCalls(FileCalls, ProcessCalls):
             for o in made if dotted in LOADERS else ():
                 o.hold(definitions, is_certain=False)
 
-    def _library_effects(self, facts: CallFacts, arguments: tuple[Argument, ...]) -> None:
+    def _library_effects(
+        self, facts: CallFacts, arguments: tuple[Argument, ...], *, is_query: bool
+    ) -> None:
         values = all_values(arguments)
-        self.consume(values)
+        self.consume(o for o in values if o.kind is not Kind.HANDLE or not is_query)
         self.change_out(arguments)
         for argument in _changed_arguments(facts, arguments):
             self.change(argument.value, deep=False)
@@ -141,6 +145,8 @@ class LibraryCalls(FileCalls, ProcessCalls):
             value = part_of(values) | frozenset({_holding(facts.kind, held)})
         else:
             value = frozenset({_make(dotted, facts, arguments)})
+            for o in value if facts.kind in VIEWS else ():
+                o.hold(self.filled_later(values))
         unseeded = facts.draws_from and not self.is_seeded(facts.draws_from)
         if facts.kind is Kind.RANDOM:
             unseeded = not arguments
@@ -303,6 +309,9 @@ def _make(dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]) -> Obj
         held = held_by_made(dotted, held, arguments, is_new=facts.result is Result.FRESH)
     made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
     made.dotted = dotted
+    if is_dataset(made):
+        made.items = tuple(frozenset({new(Kind.FRAME)}) for _ in ("data", "target"))
+        made.hold(frozenset[Obj]().union(*made.items))
     is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
     made.constant = patched(dotted, arguments) or ("random_state" if is_seeded else None)
     if facts.kind is Kind.ARRAY and is_for_objects(arguments):
@@ -310,6 +319,13 @@ def _make(dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]) -> Obj
     if dotted == PARTIAL and not any(a.is_starred for a in arguments):
         made.items = tuple(a.value for a in arguments if a.keyword is None)
     return made
+
+
+def _is_query(dotted: str, arguments: tuple[Argument, ...]) -> bool:
+    """Tell whether a call asks a database for rows, and leaves it and its connection alone."""
+    given = [a for a in arguments if a.keyword in (None, "sql")]
+    text = constant_text(given[0].value) if given and not given[0].is_starred else None
+    return dotted.startswith("pandas.read_sql") and bool(_SELECT.match(text or ""))
 
 
 def _holding(kind: Kind, values: Value, *, keeps_functions: bool = False) -> Obj:

@@ -165,6 +165,7 @@ class OwnCalls(UnknownCalls):
             self.load_definitions()
         self.effects.shows |= effects.shows
         self.effects.cached_calls |= effects.cached_calls
+        self.effects.cache_looks |= effects.cache_looks
 
     def _change_library(self, value: Value) -> None:
         """Record a change of a library, which a function made of a name not known when it was read.

@@ -113,7 +113,7 @@ CACHED_EFFECTS = Rule(
     severity=_ERROR,
     why="A cached function runs once for each argument in the whole notebook. Each step has a "
     "cache of its own, so it would run again there, which is seen if it prints or changes "
-    "something.",
+    "something, or if it is asked how often it ran.",
     bad="# %% functions\nfrom functools import cache\n@cache\ndef f(n):\n    print(n)\n"
     "# %% step:a\nf(1)\n# %% step:b\nf(1)\n",
     good="# %% functions\nfrom functools import cache\n@cache\ndef f(n):\n    return n\n"

@@ -121,6 +121,8 @@ class Effects:
     """Prints or displays something."""
     cached_calls: set[str] = field(default_factory=set)
     """Cached functions that may be called here, though more than their result is seen."""
+    cache_looks: set[str] = field(default_factory=set)
+    """Cached functions that are asked how often they were called."""
     cached_values: dict[str, Value] = field(default_factory=dict)
     """Cached function -> what calls of it may have given, which its cache holds."""
     reads_everything: bool = False
@@ -145,6 +147,7 @@ class Effects:
         self.hidden |= other.hidden
         self.files |= other.files
         self.cached_calls |= other.cached_calls
+        self.cache_looks |= other.cache_looks
         for ours, others in (
             (self.binds, other.binds),
             (self.cached_values, other.cached_values),

@@ -125,7 +125,7 @@ def _cached_effects(subject: Subject) -> Iterable[Diagnostic]:
     calling = {
         position: facts.effects
         for position, facts in subject.history.facts.items()
-        if facts.effects.cached_values or facts.effects.cached_calls
+        if facts.effects.cached_values or facts.effects.cached_calls or facts.effects.cache_looks
     }
     changes = {
         name
@@ -139,6 +139,7 @@ def _cached_effects(subject: Subject) -> Iterable[Diagnostic]:
         if effects is None:
             continue
         is_seen = effects.cached_calls
+        yield from _cache_looks(subject, placed, effects.cache_looks)
         for name in sorted(is_seen | (changes & effects.cached_values.keys())):
             if not _calls(subject, placed, name):
                 continue
@@ -160,6 +161,39 @@ def _cached_effects(subject: Subject) -> Iterable[Diagnostic]:
                     f"call it in one step, or {what[1]}",
                     [(there, f"{who(first)} calls it here")],
                 )
+
+
+def _cache_looks(subject: Subject, placed: PlacedCell, names: set[str]) -> Iterable[Diagnostic]:
+    """Yield where a step asks how often a function was called that another step called before."""
+    for name in sorted(names):
+        first = next(
+            (
+                other
+                for other in subject.placement.cells
+                if other.position < placed.position
+                and other.step != placed.step
+                and other.position in subject.history.facts
+                and _calls(subject, other, name)
+            ),
+            None,
+        )
+        if first is not None:
+            yield CACHED_EFFECTS.at(
+                subject.statement(placed, partial(_looks_at_cache, name), name),
+                f"{who(placed)} asks for the cache of '{name}', which {who(first)} filled; "
+                "its cache is not shared",
+                "ask for it in the step that calls it",
+                [
+                    (
+                        subject.statement(first, partial(_calls_cached, name), name),
+                        f"{who(first)} calls it here",
+                    )
+                ],
+            )
+
+
+def _looks_at_cache(name: str, effects: Effects) -> bool:
+    return name in effects.cache_looks
 
 
 def _calls_cached(name: str, effects: Effects) -> bool:
