@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelpipe.analysis.heap import (
+    ANYTHING,
     ATOM_VALUE,
     CONTAINERS,
     NOTHING,
@@ -30,9 +31,6 @@ from kernelpipe.analysis.summaries import (
     StateUse,
 )
 from kernelpipe.analysis.texts import file_of, given_of
-
-ANYTHING = "*"
-"""The name of the symbol that stands for any global in function summaries."""
 
 
 @dataclass(slots=True)

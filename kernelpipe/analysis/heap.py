@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kernelpipe.analysis.summaries import ClassSummary, FunctionSummary
 
 
+ANYTHING = "*"
+"""The name of the symbol that stands for any global in function summaries."""
+
+
 class Kind(Enum):
     """What an object is, as far as the code tells."""
 
@@ -114,8 +118,13 @@ class Obj:
         self.has_code = self.kind in _WITH_CODE
 
     def hold(self, others: "Iterable[Obj]", *, is_certain: bool = True) -> None:
-        """Record that this object may contain ``others``; uncertain is what is only guessed."""
-        others = tuple(others)
+        """Record that this object may contain ``others``; uncertain is what is only guessed.
+
+        What is a part of it anyway, as in ``a[0] = a[1]``, adds nothing; only the symbol for
+        anything stands for several objects at once.
+        """
+        is_one = self.symbol is None or self.symbol[1] != ANYTHING
+        others = tuple(o for o in others if o is not self.part or not is_one)
         self.is_open = self.is_open or self in others
         for whole in self.wholes:
             whole.hold(others, is_certain=is_certain)
@@ -308,10 +317,13 @@ def pair(*items: Value) -> Value:
 
 def items_of(value: Value) -> Value:
     """Return what iterating over ``value``, or a subscript of it, gives."""
-    found = {
-        ATOM if o.kind in CONTAINERS and not (o.contains or o.is_open or o.is_tainted) else _part(o)
-        for o in value
-    }
+    found: set[Obj] = set()
+    for o in value:
+        is_plain = o.kind in CONTAINERS and not (o.is_open or o.is_tainted)
+        if is_plain and all(each.kind in VIEWS for each in o.contains):
+            found |= {ATOM, *o.contains}
+        else:
+            found.add(_part(o))
     return frozenset(found.union(*map(cells, value)))
 
 
@@ -436,20 +448,35 @@ def find_method(o: Obj, name: str) -> Value | None:
     return None
 
 
-_DATASET_PARTS = {"data": 0, "images": 0, "target": 1, "frame": 1}
-"""Attribute of a data set of scikit-learn -> which of its two items it is, or looks at."""
+_DATASET_PARTS = {
+    "data": 0,
+    "images": 0,
+    "target": 1,
+    "frame": 1,
+    "feature_names": 2,
+    "target_names": 3,
+}
+"""Attribute of a data set of scikit-learn -> which of its items it is, or looks at."""
 
 
 def is_dataset(o: Obj) -> bool:
-    """Tell whether ``o`` is what a loader of scikit-learn gave: data and target are its items."""
+    """Tell whether ``o`` is what a loader of scikit-learn gave: its parts are its items."""
     return o.kind is Kind.FRAME and (o.dotted or "").startswith("sklearn.datasets.")
+
+
+def dataset_items(*, is_pair: bool) -> tuple[Value, ...]:
+    """Return the items of a data set: data and target, and unless it is a pair lists of names."""
+    data, target, features, classes = (Kind.FRAME, Kind.FRAME, Kind.LIST, Kind.ARRAY)
+    kinds = (data, target) if is_pair else (data, target, features, classes)
+    return tuple(frozenset({new(kind)}) for kind in kinds)
 
 
 def dataset_part(o: Obj, name: object) -> Value | None:
     """Return attribute or item ``name`` of a data set of scikit-learn, None of anything else."""
-    if not is_dataset(o) or o.items is None or name not in _DATASET_PARTS:
+    place = _DATASET_PARTS.get(str(name), -1)
+    if not is_dataset(o) or o.items is None or not 0 <= place < len(o.items):
         return None
-    return o.items[_DATASET_PARTS[str(name)]]
+    return o.items[place]
 
 
 def library_attribute(o: Obj, name: str) -> Obj:

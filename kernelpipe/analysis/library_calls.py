@@ -20,6 +20,7 @@ from kernelpipe.analysis.heap import (
     Obj,
     Value,
     class_of,
+    dataset_items,
     deep_copy,
     is_dataset,
     new,
@@ -310,7 +311,7 @@ def _make(dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]) -> Obj
     made = _holding(facts.kind, held, keeps_functions=_is_constructor(dotted))
     made.dotted = dotted
     if is_dataset(made):
-        made.items = tuple(frozenset({new(Kind.FRAME)}) for _ in ("data", "target"))
+        made.items = dataset_items(is_pair=has_keyword(arguments, "return_X_y"))
         made.hold(frozenset[Obj]().union(*made.items))
     is_seeded = has_random_state(arguments) or not shuffles(dotted, arguments)
     made.constant = patched(dotted, arguments) or ("random_state" if is_seeded else None)
