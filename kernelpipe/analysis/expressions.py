@@ -22,7 +22,7 @@ from kernelpipe.analysis.heap import (
     Value,
     cells,
     class_of,
-    dataset_part,
+    data_attribute,
     item_at,
     items_of,
     library_attribute,
@@ -49,8 +49,6 @@ _NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
 _PLAIN_ATTRIBUTES = frozenset(
     "shape ndim size dtype empty __name__ __qualname__ __module__ __doc__".split()
 )
-_ACCESSORS = frozenset("loc iloc at iat values array T flat flags str dt cat plot".split())
-"""Attributes of data that surely are no object in a cell."""
 
 
 class Expressions(Operators, GlobalTexts):
@@ -302,10 +300,8 @@ class Expressions(Operators, GlobalTexts):
                 result |= ATOM_VALUE
             elif o.symbol is not None and name in STATE_ATTRIBUTES:
                 result.add(named_part(o, name))
-            elif (part := dataset_part(o, name)) is not None:
+            elif o.kind in VIEWS and (part := data_attribute(o, name)) is not None:
                 result |= part
-            elif o.kind in VIEWS and name in _ACCESSORS:
-                result.add(o)
             elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
                 result |= tainted(frozenset({new(Kind.IMMUTABLE, constant=text)}), [frozenset({o})])
             else:

@@ -327,6 +327,15 @@ def items_of(value: Value) -> Value:
     return frozenset(found.union(*map(cells, value)))
 
 
+_ACCESSORS = frozenset("loc iloc at iat values array T flat flags str dt cat plot".split())
+"""Attributes of data that surely are no object in a cell."""
+
+
+def data_attribute(o: Obj, name: str) -> Value | None:
+    """Return what is known of attribute ``name`` of an array, a frame or a data set."""
+    return frozenset({o}) if name in _ACCESSORS else dataset_part(o, name)
+
+
 def item_at(o: Obj, index: object) -> Value | None:
     """Return the item of a display or a data set at ``index``, None if it is not known."""
     if not isinstance(index, int):
