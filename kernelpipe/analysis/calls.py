@@ -384,7 +384,7 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
                 data = frozenset(each for each in drawn if each.kind in VIEWS)
                 drawn = (drawn - data).union(*map(cells, data))
             items = items_of(drawn)
-            value = items | {new(Kind.LIST, items)}
+            value = frozenset({new(Kind.LIST, items)}) | (items if name == "choice" else NOTHING)
         elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR) or is_prediction(name):
             value = frozenset({new(Kind.ARRAY)})
         elif gives_new(name) and name not in self.world.methods:

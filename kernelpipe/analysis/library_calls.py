@@ -23,6 +23,7 @@ from kernelpipe.analysis.heap import (
     dataset_items,
     deep_copy,
     is_dataset,
+    items_of,
     new,
     pair,
     part_of,
@@ -60,6 +61,7 @@ from kernelpipe.analysis.unknown_calls import (
 
 _QUERY_NAME = re.compile(r"@?\b([A-Za-z_]\w*)")
 _SELECT = re.compile(r"\s*(SELECT|VALUES)\b", re.IGNORECASE)
+_DRAWING_LISTS = frozenset({"random.choices", "random.sample"})
 _PATH_MAKERS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
 _PLACES = {"os.getcwd": ".", "pathlib.Path.cwd": ".", "pathlib.Path.home": "~"}
 _PATH_KEEPERS = frozenset(
@@ -139,6 +141,9 @@ class LibraryCalls(FileCalls, ProcessCalls):
             text = _path_text(dotted, arguments)
             known = text is not None
             value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
+        elif dotted in _DRAWING_LISTS:
+            items = part_of(values) if self.in_function else items_of(values)
+            value = frozenset({new(Kind.LIST, items)})
         elif facts.result is Result.SHARES:
             held = values
             if facts.kind in VIEWS:
