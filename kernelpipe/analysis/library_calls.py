@@ -235,10 +235,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
         if name in ("exec", "eval") or name in OPAQUE_BUILTINS:
             return self._call_opaque(name, arguments)
         if name in ("setattr", "delattr", "next"):
-            for o in values:
-                if o.kind in (Kind.MODULE, Kind.IMPORTED):
-                    self.effects.foreign_stores.append(o.dotted or "")
-            return self.call_unknown((), arguments)
+            return self._call_on_object(name, arguments)
         if name == "open":
             self.library_files("builtins.open", arguments)
             return frozenset({new(Kind.FILE)})
@@ -251,6 +248,15 @@ class LibraryCalls(FileCalls, ProcessCalls):
         if has_keyword(arguments, "display_id"):
             return frozenset({new(Kind.HANDLE)})
         return _sentinel() if name == "object" else _typed_in(name)
+
+    def _call_on_object(self, name: str, arguments: tuple[Argument, ...]) -> Value:
+        """Call a builtin that calls a method of its first argument."""
+        if name == "next" and arguments and all(map(_is_stream, arguments[0].value)):
+            return self.elements(arguments[0].value) | all_values(arguments[1:])
+        for o in all_values(arguments):
+            if o.kind in (Kind.MODULE, Kind.IMPORTED):
+                self.effects.foreign_stores.append(o.dotted or "")
+        return self.call_unknown((), arguments)
 
     def _call_opaque(self, name: str, arguments: tuple[Argument, ...]) -> Value:
         """Call a builtin that may read and bind any name."""
@@ -392,6 +398,11 @@ def _class_of(values: Value) -> Value:
 
 def _is_constructor(dotted: str) -> bool:
     return dotted == PARTIAL or dotted.rpartition(".")[2][:1].isupper()
+
+
+def _is_stream(o: Obj) -> bool:
+    """Tell whether ``next`` does nothing but to use up one element of ``o``."""
+    return o.kind in (Kind.ITERATOR, Kind.GENERATOR) and o.constant is not CALLS
 
 
 def _sentinel() -> Value:
