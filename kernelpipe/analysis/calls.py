@@ -17,6 +17,7 @@ from kernelpipe.analysis.heap import (
     cells,
     class_of,
     find_method,
+    in_order,
     items_of,
     library_attribute,
     new,
@@ -180,7 +181,7 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             )
             result.hold(all_values(arguments), is_certain=False)
             return frozenset({result})
-        for o in callee:
+        for o in in_order(callee):
             values |= self._call_one(o, arguments)
         self._call_arguments(arguments, NOTHING, callee)
         return frozenset(values)
@@ -248,7 +249,7 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             result.hold(all_values(arguments) | receiver, is_certain=False)
             return frozenset({result})
         values: set[Obj] = set()
-        for o in receiver:
+        for o in in_order(receiver):
             values |= self._call_method_of(o, name, arguments)
         results = self._call_arguments(arguments, receiver, NOTHING)
         made = [o for o in values if o.kind in VIEWS and o not in receiver]

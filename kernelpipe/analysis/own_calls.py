@@ -15,6 +15,7 @@ from kernelpipe.analysis.heap import (
     attribute_of_whole,
     class_of,
     find_method,
+    in_order,
     new,
     part_of,
 )
@@ -231,7 +232,7 @@ class OwnCalls(UnknownCalls):
     def call_own_method(self, o: Obj, method: Value, arguments: tuple[Argument, ...]) -> Value:
         """Call a method that the notebook defines, with ``o`` as its first argument."""
         values: set[Obj] = set()
-        for each in method:
+        for each in in_order(method):
             if each.function is not None:
                 me = _first_argument(o, each.function)
                 bindings = self.match(each.function, (*me, *arguments))

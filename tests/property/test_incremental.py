@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from equality.reader import read_cases
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kit import encode
 
@@ -205,6 +205,7 @@ _LINE = st.integers(0, len(DENSE) * len(NAMES) ** 3 - 1)
         max_size=6,
     ),
 )
+@example(lines=[586, 925, 3253, 0, 0, 3253], edits=[(0, "insert", 0)])  # order within sets
 def test_session__names_that_share__gives_what_a_new_analysis_gives(
     lines: list[int], edits: list[tuple[int, str, int]]
 ) -> None:
