@@ -17,7 +17,6 @@ from kernelpipe.analysis.heap import (
     cells,
     class_of,
     find_method,
-    in_order,
     items_of,
     library_attribute,
     new,
@@ -47,7 +46,7 @@ from kernelpipe.analysis.operators import FUNCTIONS
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods
 from kernelpipe.analysis.summaries import Argument, DeferredCall, FigureUse
 from kernelpipe.analysis.texts import called, constant_of
-from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state
+from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state, in_order
 
 _NOT_IMPLICIT = frozenset(
     "__init__ __new__ __post_init__ __init_subclass__ __class_getitem__ __call__ "

@@ -441,18 +441,6 @@ def holders(objects: Iterable[Obj]) -> set[Obj]:
     return seen
 
 
-def in_order(value: Value) -> Iterable[Obj]:
-    """Return objects in the order in which they were made, for code that acts on one by one.
-
-    What is done to one may be seen by the next, and sets have another order in each process.
-    """
-    return sorted(value, key=_serial) if len(value) > 1 else value
-
-
-def _serial(o: Obj) -> int:
-    return o.serial
-
-
 def find_method(o: Obj, name: str) -> Value | None:
     """Return method ``name`` of an instance's class, None if the notebook defines none."""
     if o.klass is None:

@@ -15,13 +15,12 @@ from kernelpipe.analysis.heap import (
     attribute_of_whole,
     class_of,
     find_method,
-    in_order,
     new,
     part_of,
 )
 from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
-from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values
+from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values, in_order
 
 _MAX_DEPTH = 40
 _FIELDS = frozenset({"dataclasses.field", "attr.ib", "attr.field", "attrs.field"})

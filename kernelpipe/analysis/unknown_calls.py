@@ -72,6 +72,18 @@ def _is_held_definition(o: Obj) -> bool:
     return o.kind in _DEFINITIONS and any(each.kind not in _DEFINITIONS for each in o.holders)
 
 
+def in_order(value: Value) -> Iterable[Obj]:
+    """Return objects in the order in which they were made, for code that acts on one by one.
+
+    What is done to one may be seen by the next, and sets have another order in each process.
+    """
+    return sorted(value, key=_serial) if len(value) > 1 else value
+
+
+def _serial(o: Obj) -> int:
+    return o.serial
+
+
 def all_values(arguments: tuple[Argument, ...]) -> Value:
     """Return everything that is passed."""
     if len(arguments) == 1:
