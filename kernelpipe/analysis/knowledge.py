@@ -240,6 +240,8 @@ def _table() -> dict[str, CallFacts]:
         "torch.manual_seed": CallFacts(state="@torch", sets_state_anew=True),
         "os.chdir": CallFacts(state="@cwd"),
         "os.putenv": CallFacts(state="@environ"),
+        "dotenv.load_dotenv": CallFacts(kind=Kind.IMMUTABLE, state="@environ"),
+        "site.addsitedir": CallFacts(state="@sys.path"),
         "os.getpid": TAINTED,
         "os.urandom": TAINTED,
         "os.getcwd": IMMUTABLE_RESULT,
@@ -415,6 +417,29 @@ _SETTING = frozenset(
     "csv.field_size_limit weakref.finalize".split()
 )
 """Functions that set something for all later code, though their names do not look like it."""
+
+
+_FILLERS = {
+    **dict.fromkeys("append extend remove appendleft".split(), (1,)),
+    **dict.fromkeys("insert setdefault".split(), (2,)),
+    "update": (0, 1),
+    "pop": (0, 1, 2),
+    "popitem": (0,),
+    "clear": (0,),
+}
+"""What changes a list or a dict -> how many positional arguments it takes."""
+
+
+def fills_library(dotted: str, count: int) -> bool:
+    """Tell whether a call changes a list or dict of a library, as ``sys.argv.append(x)`` does.
+
+    Args:
+        dotted: What is called.
+        count: How many positional arguments it is given.
+    """
+    root, *inner, method = dotted.split(".")
+    is_data = bool(inner) and not inner[-1][:1].isupper()
+    return is_data and count in _FILLERS.get(method, ()) and is_known_library(root)
 
 
 def sets_library_up(dotted: str) -> bool:

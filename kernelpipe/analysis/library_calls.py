@@ -40,6 +40,7 @@ from kernelpipe.analysis.knowledge import (
     SHARING_BUILTINS,
     CallFacts,
     Result,
+    fills_library,
     library_call,
     sets_library_up,
 )
@@ -90,7 +91,9 @@ class LibraryCalls(FileCalls, ProcessCalls):
             return ATOM_VALUE
         self.library_files(dotted, arguments)
         facts = copying(library_call(dotted), dotted, arguments)
-        self.effects.foreign_stores += [dotted] if sets_library_up(dotted) else []
+        plain = [a for a in arguments if a.keyword is None]
+        if sets_library_up(dotted) or fills_library(dotted, len(plain)):
+            self.effects.foreign_stores.append(dotted)
         if (figure := figure_use(dotted, arguments)) is not None:
             self.effects.figures.append(figure)
         if facts is None:

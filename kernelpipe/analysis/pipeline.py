@@ -1,7 +1,7 @@
 """From a notebook to the pipeline that it means, with everything that is to be said of it."""
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from kernelpipe.analysis.registered import keep_models
 from kernelpipe.analysis.requirements import find_installs
 from kernelpipe.analysis.rules import PARAMETERS_READ_STEP, SETUP_JOINS_STEP, SETUP_RUNS_ONCE
 from kernelpipe.analysis.session import session_verdicts
+from kernelpipe.analysis.setup_files import files_of_steps, files_written_again
 from kernelpipe.analysis.source import ParsedCell, Program, survey
 from kernelpipe.analysis.steps import StepBuilder
 from kernelpipe.analysis.subject import Subject
@@ -181,9 +182,8 @@ def _to_promote(
             continue
         more[cell.index] = None
         made = history.versions[read.name][read.version].placed if read.version >= 0 else None
-        rule = _parameters_read if cell.role is CellRole.PARAMETERS else _joins
         said.append(
-            rule(
+            _joined_by(cell)(
                 first_mention(read.placed, program.trees.get(cell.index), read.name, is_read=True),
                 read.name,
                 [(_made_at(made, read.name, program), f"step '{made.step}' makes it here")]
@@ -191,10 +191,18 @@ def _to_promote(
                 else [],
             )
         )
+    for placed, path, made in files_of_steps(history):
+        cell = placed.cell
+        if cell.index in more or cell.index in promoted:
+            continue
+        more[cell.index] = None
+        related = [(made.cell.location, f"step '{made.step}' writes it here")]
+        said.append(_joined_by(cell)(cell.location, path, related))
     if more:
         return more, said
     name = _new_name(placement)
-    for placed, variable in _differing(placement, history, links):
+    again = files_written_again(history)
+    for placed, variable in (*again, *_differing(placement, history, links)):
         if placed.cell.index in promoted or placed.cell.index in more:
             continue
         more[placed.cell.index] = name
@@ -204,6 +212,13 @@ def _to_promote(
         else:
             said.append(_runs_once(place, variable, name))
     return more, said
+
+
+def _joined_by(
+    cell: Cell,
+) -> Callable[[Location, str, list[tuple[Location, str]]], Diagnostic]:
+    """Return what makes the finding about a setup cell that uses what a step makes."""
+    return _parameters_read if cell.role is CellRole.PARAMETERS else _joins
 
 
 def _made_at(placed: PlacedCell, name: str, program: Program) -> Location:
