@@ -9,7 +9,6 @@ from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     CONTAINERS,
     NOTHING,
-    AttributeName,
     Kind,
     Obj,
     Value,
@@ -20,6 +19,7 @@ from kernelpipe.analysis.heap import (
     with_base,
 )
 from kernelpipe.analysis.knowledge import state_of
+from kernelpipe.analysis.named_parts import AttributeName
 from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.scopes import Flow, GlobalRead, Scope, ScopeKind
 from kernelpipe.analysis.summaries import (

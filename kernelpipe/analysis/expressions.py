@@ -26,12 +26,12 @@ from kernelpipe.analysis.heap import (
     item_at,
     items_of,
     library_attribute,
-    named_part,
     new,
     pair,
     part_of,
 )
 from kernelpipe.analysis.knowledge import STATE_ATTRIBUTES
+from kernelpipe.analysis.named_parts import named_part
 from kernelpipe.analysis.operators import COMPARISONS, OPERATORS, UNARY_OPERATORS, Operators
 from kernelpipe.analysis.summaries import Argument
 from kernelpipe.analysis.syntax import VISITS

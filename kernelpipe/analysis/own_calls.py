@@ -12,12 +12,12 @@ from kernelpipe.analysis.heap import (
     Kind,
     Obj,
     Value,
-    attribute_of_whole,
     class_of,
     find_method,
     new,
     part_of,
 )
+from kernelpipe.analysis.named_parts import attribute_of_whole
 from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values, in_order
