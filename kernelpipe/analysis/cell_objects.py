@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kernelpipe.analysis.heap import (
     CELLS,
+    CONTAINERS,
     NOTHING,
     TRUE,
     VIEWS,
@@ -13,7 +14,6 @@ from kernelpipe.analysis.heap import (
     cells,
     new,
     reach,
-    unpacked,
 )
 from kernelpipe.analysis.known_methods import mutator_names
 from kernelpipe.analysis.summaries import Argument
@@ -42,6 +42,39 @@ _LIST_MAKERS = frozenset(
 )
 _SPLITTING = frozenset("split rsplit findall".split())
 """Methods of the ``str`` accessor that put lists into cells."""
+
+
+def unpacked(value: Iterable[Obj], depth: int) -> Value:
+    """Return what data made of ``value`` holds: containers are copied, not what is in them.
+
+    Args:
+        value: What it is made of.
+        depth: How many containers, one in the other, are taken apart.
+    """
+    found: set[Obj] = set()
+    for o in value:
+        if o.kind in CONTAINERS or o.kind is Kind.GENERATOR:
+            found |= _inside(o, depth) if depth else {o}
+        else:
+            found.add(o)
+    return frozenset(found)
+
+
+_ARRAY_MAKERS = frozenset(f"numpy.{name}" for name in ("array", "zeros", "ones", "empty", "full"))
+"""What surely makes an array; of other functions, what counts as one may be a number."""
+
+
+def _inside(o: Obj, depth: int) -> set[Obj]:
+    """Return what is in the cells of data made of a container."""
+    is_drawn = o.kind is Kind.ITERATOR and o.items is not None
+    held = frozenset[Obj]().union(*(o.items or ())) if is_drawn else o.contains
+    found: set[Obj] = set()
+    for each in held:
+        if each.kind in VIEWS and (depth > 1 or each.dotted not in _ARRAY_MAKERS):
+            found |= cells(each)
+        else:
+            found |= unpacked((each,), depth - 1)
+    return found
 
 
 def is_for_objects(arguments: Iterable[Argument]) -> bool:

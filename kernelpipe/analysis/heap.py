@@ -261,39 +261,6 @@ def cells(o: Obj) -> Value:
     return frozenset(c for each in with_base(o) for c in each.contains if c.kind in CELLS)
 
 
-def unpacked(value: Iterable[Obj], depth: int) -> Value:
-    """Return what data made of ``value`` holds: containers are copied, not what is in them.
-
-    Args:
-        value: What it is made of.
-        depth: How many containers, one in the other, are taken apart.
-    """
-    found: set[Obj] = set()
-    for o in value:
-        if o.kind in CONTAINERS or o.kind is Kind.GENERATOR:
-            found |= _inside(o, depth) if depth else {o}
-        else:
-            found.add(o)
-    return frozenset(found)
-
-
-_ARRAY_MAKERS = frozenset(f"numpy.{name}" for name in ("array", "zeros", "ones", "empty", "full"))
-"""What surely makes an array; of other functions, what counts as one may be a number."""
-
-
-def _inside(o: Obj, depth: int) -> set[Obj]:
-    """Return what is in the cells of data made of a container."""
-    is_drawn = o.kind is Kind.ITERATOR and o.items is not None
-    held = frozenset[Obj]().union(*(o.items or ())) if is_drawn else o.contains
-    found: set[Obj] = set()
-    for each in held:
-        if each.kind in VIEWS and (depth > 1 or each.dotted not in _ARRAY_MAKERS):
-            found |= cells(each)
-        else:
-            found |= unpacked((each,), depth - 1)
-    return found
-
-
 def _in_tuple(o: Obj) -> set[Obj]:
     """Return all that is in a tuple of data and of such tuples; nothing for anything else."""
     found = reach((o,)) if o.kind is Kind.TUPLE and o.contains else set()
@@ -315,11 +282,22 @@ def pair(*items: Value) -> Value:
     return frozenset({made})
 
 
+GROWING = "collections.defaultdict"
+"""The class whose objects grow when a missing item is read."""
+ATOM_ITEMS = object()
+"""The constant of such an object whose new items are immutable."""
+
+
+def _may_grow(o: Obj) -> bool:
+    """Tell whether reading an item of ``o`` may make an object that it then holds."""
+    return o.dotted == GROWING and o.constant is not ATOM_ITEMS
+
+
 def items_of(value: Value) -> Value:
     """Return what iterating over ``value``, or a subscript of it, gives."""
     found: set[Obj] = set()
     for o in value:
-        is_plain = o.kind in CONTAINERS and not (o.is_open or o.is_tainted)
+        is_plain = o.kind in CONTAINERS and not (o.is_open or o.is_tainted or _may_grow(o))
         if is_plain and all(each.kind in VIEWS for each in o.contains):
             found |= {ATOM, *o.contains}
         else:

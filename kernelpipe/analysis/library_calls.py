@@ -11,8 +11,10 @@ from kernelpipe.analysis.figure_calls import figure_use
 from kernelpipe.analysis.file_calls import FileCalls
 from kernelpipe.analysis.heap import (
     ATOM,
+    ATOM_ITEMS,
     ATOM_VALUE,
     DRAWN,
+    GROWING,
     NOTHING,
     TRUE,
     VIEWS,
@@ -68,6 +70,7 @@ _PLACES = {"os.getcwd": ".", "pathlib.Path.cwd": ".", "pathlib.Path.home": "~"}
 _PATH_KEEPERS = frozenset(
     f"os.path.{name}" for name in ("abspath", "realpath", "normpath", "expanduser")
 ) | {"os.fspath"}
+_ATOM_MAKERS = frozenset(f"builtins.{name}" for name in ("int", "float", "str", "bool"))
 _TAINT = new(Kind.IMMUTABLE)
 _TAINT.is_tainted = True
 
@@ -331,6 +334,8 @@ def _make(dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]) -> Obj
     made.constant = patched(dotted, arguments) or ("random_state" if is_seeded else None)
     if facts.kind is Kind.ARRAY and is_for_objects(arguments):
         made.constant = OBJECTS
+    if dotted == GROWING and values and all(o.dotted in _ATOM_MAKERS for o in arguments[0].value):
+        made.constant = ATOM_ITEMS
     if dotted == PARTIAL and not any(a.is_starred for a in arguments):
         made.items = tuple(a.value for a in arguments if a.keyword is None)
     return made

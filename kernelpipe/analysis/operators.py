@@ -5,6 +5,7 @@ import ast
 from kernelpipe.analysis.core import Core
 from kernelpipe.analysis.heap import (
     GROUPS,
+    GROWING,
     NOTHING,
     VIEWS,
     WINDOWS,
@@ -53,8 +54,6 @@ FUNCTIONS: dict[str, type[ast.operator]] = {
     for operator, name in OPERATORS.items()
 }
 """Functions that do what binary operators do."""
-GROWING = "collections.defaultdict"
-"""The class whose objects grow when a missing item is read."""
 
 
 class Operators(Core):
