@@ -2,8 +2,10 @@
 
 import ast
 
+from kernelpipe.analysis.attributes import tainted
 from kernelpipe.analysis.cell_objects import held_by_method, made_in_cells
-from kernelpipe.analysis.expressions import tainted
+from kernelpipe.analysis.fields import is_property, narrowed, read_field
+from kernelpipe.analysis.global_texts import NAMESPACES
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     DRAWN,
@@ -44,7 +46,7 @@ from kernelpipe.analysis.library_calls import LibraryCalls
 from kernelpipe.analysis.module_calls import ModuleCalls
 from kernelpipe.analysis.operators import FUNCTIONS
 from kernelpipe.analysis.own_calls import OwnCalls, all_methods
-from kernelpipe.analysis.summaries import Argument, DeferredCall, FigureUse
+from kernelpipe.analysis.summaries import Argument, FigureUse
 from kernelpipe.analysis.texts import called, constant_of
 from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state, in_order
 
@@ -121,20 +123,32 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
 
     def attribute(self, base: Value, name: str) -> Value:
         """Return what attribute ``name`` of ``base`` may be; a property's code runs."""
-        if name in self.world.plain_attributes and all(map(self._is_own, base)):
-            return ATOM_VALUE
-        value = super().attribute(base, name)
+        if name in NAMESPACES:
+            return self.namespace(base)
+        value = self.data_attribute(base, name)
         if name not in self.world.methods:
             return value
         for o in base:
+            objects = None if self.in_function else narrowed(o, name)
+            if objects is not None:
+                value |= self.attribute(objects, name)
+                continue
             method = find_method(o, name) if o.kind is Kind.INSTANCE else None
             if method is not None:
                 if any(m.function is not None and m.function.fills for m in method):
                     self.change((o,), deep=False)
-                value |= self.call_own_method(o, method, ()) | {new(Kind.UNKNOWN, method)}
+                value |= self.call_own_method(o, method, ())
+                if not is_property(o, name):
+                    value |= {new(Kind.UNKNOWN, method)}
             elif o.kind is Kind.UNKNOWN:
                 value |= self._attribute_of_unknown(o, name)
         return value
+
+    def data_attribute(self, base: Value, name: str) -> Value:
+        """Return what attribute ``name`` of ``base`` may be, if nothing runs to make it."""
+        if name in self.world.plain_attributes and all(map(self._is_own, base)):
+            return ATOM_VALUE
+        return super().data_attribute(base, name)
 
     def _is_own(self, o: Obj) -> bool:
         """Tell whether ``o`` surely is an object of a class that only the notebook defines."""
@@ -148,9 +162,7 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             result = new(Kind.UNKNOWN)
             result.hold((o,), is_certain=False)
             owner = frozenset({o})
-            self.effects.calls.append(
-                DeferredCall(callee=owner, method=f".{name}", arguments=(), result=result)
-            )
+            self.put_off(owner, f".{name}", (), result)
             return frozenset({result})
         inside = reach((o,))
         found: set[Obj] = set()
@@ -175,9 +187,7 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             or _may_call_back(callee, arguments)
             or any(self.touches_open_path(o.dotted or "", arguments) for o in callee)
         ):
-            self.effects.calls.append(
-                DeferredCall(callee=callee, method=None, arguments=arguments, result=result)
-            )
+            self.put_off(callee, None, arguments, result)
             result.hold(all_values(arguments), is_certain=False)
             return frozenset({result})
         for o in in_order(callee):
@@ -242,9 +252,7 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             any(is_open(o) for o in receiver)
             or any(self.touches_open_path(f"{o.dotted}.{name}", arguments) for o in receiver)
         ):
-            self.effects.calls.append(
-                DeferredCall(callee=receiver, method=name, arguments=arguments, result=result)
-            )
+            self.put_off(receiver, name, arguments, result)
             result.hold(all_values(arguments) | receiver, is_certain=False)
             return frozenset({result})
         values: set[Obj] = set()
@@ -267,6 +275,9 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
         if o.function is not None and o.function.is_cached and name == "cache_info":
             self.effects.cache_looks.add(o.function.name)
             return ATOM_VALUE
+        called = read_field(o, name)
+        if called is not None:
+            return self.call(called, arguments, new(Kind.UNKNOWN))
         if o.kind is Kind.CLASS or o.klass is not None:
             return self.call_unknown((o,), arguments)
         return self._call_method_of_data(o, name, arguments)
@@ -387,10 +398,12 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             value = frozenset({new(Kind.LIST, items)}) | (items if name == "choice" else NOTHING)
         elif o.kind in (Kind.RANDOM, Kind.ESTIMATOR) or is_prediction(name):
             value = frozenset({new(Kind.ARRAY)})
-        elif gives_new(name) and name not in self.world.methods:
-            value = frozenset({new(Kind.UNKNOWN)})
         elif o.kind in (Kind.DICT, Kind.LIST, Kind.SET) and name == "copy":
             value = frozenset({new(o.kind, part_of(frozenset({o})))})
+        elif name == "copy" and not arguments and name not in self.world.methods:
+            value = frozenset({new(Kind.UNKNOWN, part_of(frozenset({o})))})
+        elif gives_new(name) and name not in self.world.methods:
+            value = frozenset({new(Kind.UNKNOWN)})
         else:
             value = part_of(frozenset({o}) | all_values(arguments))
         return value

@@ -1,7 +1,8 @@
 """The state of an abstract execution of a cell or of a function body, and access to names."""
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from kernelpipe.analysis.heap import (
@@ -24,6 +25,7 @@ from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.scopes import Flow, GlobalRead, Scope, ScopeKind
 from kernelpipe.analysis.summaries import (
     Argument,
+    DeferredCall,
     Effects,
     FileUse,
     FunctionSummary,
@@ -118,6 +120,10 @@ class Core:
         self.is_bare = False
         """The value of the expression that is being evaluated is not used."""
         self.budget = 5000
+        self.sites: list[object] = []
+        """The code of the calls that are being applied, outermost first."""
+        self.instances: dict[tuple[object, ...], Obj] = {}
+        """Where in the code an instance was made -> the object that stands for all made there."""
         self.captures: list[tuple[Scope, str]] = []
         self.bases: tuple[Value, ...] = ()
         """Of the class whose body or method this is."""
@@ -209,9 +215,53 @@ class Core:
         """Return what attribute ``name`` of ``base`` may be."""
         raise NotImplementedError
 
+    def data_attribute(self, base: Value, name: str) -> Value:
+        """Return what attribute ``name`` of ``base`` may be, if nothing runs to make it."""
+        raise NotImplementedError
+
+    def item(self, base: Value, index: int) -> Value:
+        """Return what item ``index`` of ``base`` may be."""
+        raise NotImplementedError
+
+    def part(self, value: Value) -> Value:
+        """Return what is in ``value``."""
+        raise NotImplementedError
+
+    def store(self, base: Value, name: str | None, value: Value, *, is_cell: bool = False) -> None:
+        """Store ``value`` to attribute ``name`` of ``base``, to an item if that is None.
+
+        Args:
+            base: Of the attribute or the item.
+            name: The attribute.
+            value: What it becomes.
+            is_cell: The item may be one cell of a frame.
+        """
+        raise NotImplementedError
+
+    def store_into_library(self, o: Obj, attribute: str | None) -> None:
+        """Record that an attribute or item of a library object is set or changed."""
+        raise NotImplementedError
+
     def combine(self, left: Value, right: Value, operator: ast.operator) -> Value:
         """Return what a binary operator may give."""
         raise NotImplementedError
+
+    @contextmanager
+    def at(self, site: object) -> Iterator[None]:
+        """Apply a call meanwhile whose code is ``site``."""
+        self.sites.append(site)
+        yield
+        self.sites.pop()
+
+    def put_off(
+        self, callee: Value, method: str | None, arguments: tuple[Argument, ...], result: Obj
+    ) -> None:
+        """Leave a call to where the function is used; see ``DeferredCall``."""
+        site = tuple(self.sites)
+        call = DeferredCall(
+            callee=callee, method=method, arguments=arguments, result=result, site=site
+        )
+        self.effects.calls.append(call)
 
     # -- effects -------------------------------------------------------------------------------
     @property
@@ -245,8 +295,7 @@ class Core:
                 continue
             for whole in o.wholes:
                 self.change_in_module(whole)
-            is_named = isinstance(o.constant, AttributeName)  # its whole may be a library
-            changed = reach((o,)) if (deep or o.is_part) and not is_named else with_base(o)
+            changed = reach((o,)) if deep or o.is_part else with_base(o)
             for each in changed:
                 each.is_open = each.is_open or deep
                 below = (deep or o.is_part) and each.symbol is not None

@@ -4,9 +4,10 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from kernelpipe.analysis.cell_objects import held_by_store
+from kernelpipe.analysis.attributes import Attributes, tainted
 from kernelpipe.analysis.core import Flow, Scope, ScopeKind
-from kernelpipe.analysis.global_texts import NAMESPACES, GlobalTexts, may_be_main
+from kernelpipe.analysis.fields import attribute_symbol
+from kernelpipe.analysis.global_texts import GlobalTexts, may_be_main
 from kernelpipe.analysis.heap import (
     ATOM,
     ATOM_VALUE,
@@ -16,27 +17,19 @@ from kernelpipe.analysis.heap import (
     NONE,
     NOTHING,
     TRUE,
-    VIEWS,
     Kind,
     Obj,
     Value,
     cells,
-    class_of,
-    data_attribute,
     item_at,
-    items_of,
-    library_attribute,
     new,
     pair,
     part_of,
 )
-from kernelpipe.analysis.knowledge import STATE_ATTRIBUTES
-from kernelpipe.analysis.named_parts import named_part
-from kernelpipe.analysis.operators import COMPARISONS, OPERATORS, UNARY_OPERATORS, Operators
+from kernelpipe.analysis.operators import COMPARISONS, OPERATORS, UNARY_OPERATORS
 from kernelpipe.analysis.summaries import Argument
 from kernelpipe.analysis.syntax import VISITS
 from kernelpipe.analysis.texts import (
-    attribute_of,
     concatenated,
     constant_of,
     path_of,
@@ -46,12 +39,9 @@ from kernelpipe.analysis.texts import (
 _SHARING_OPERATORS = (ast.Add, ast.Mult, ast.BitOr, ast.BitAnd, ast.Mod)
 _SLICED = (Kind.LIST, Kind.TUPLE)
 _NUMERIC_KINDS = frozenset({Kind.ARRAY, Kind.FRAME})
-_PLAIN_ATTRIBUTES = frozenset(
-    "shape ndim size dtype empty __name__ __qualname__ __module__ __doc__".split()
-)
 
 
-class Expressions(Operators, GlobalTexts):
+class Expressions(Attributes, GlobalTexts):
     """Evaluates expressions."""
 
     def evaluate(self, node: ast.expr | None) -> Value:
@@ -146,7 +136,7 @@ class Expressions(Operators, GlobalTexts):
             elif o.constant is GROUPS:
                 result |= pair(ATOM_VALUE, frozenset({new(Kind.FRAME, cells(o))}))
             else:
-                result |= self._items_of(frozenset({o}))
+                result |= self.part(frozenset({o}))
         return frozenset(result)
 
     # -- comprehensions ------------------------------------------------------------------------
@@ -283,31 +273,6 @@ class Expressions(Operators, GlobalTexts):
         self.effects.lists_classes |= node.attr == "__subclasses__"
         return self.attribute(self.owner(node.value, node.attr), node.attr)
 
-    def attribute(self, base: Value, name: str) -> Value:
-        """Return what attribute ``name`` of ``base`` may be."""
-        result: set[Obj] = set()
-        for o in base:
-            if name in NAMESPACES:
-                result |= self.namespace(frozenset({o}))
-            elif o.kind in (Kind.MODULE, Kind.IMPORTED):
-                result.add(made := library_attribute(o, name))
-                self.use(frozenset({made}))
-            elif name == "__class__":
-                result |= class_of(o)
-            elif o.kind is Kind.FRAME and name in ("columns", "index"):
-                result.add(new(Kind.FRAME, (o,), constant=LABELS))
-            elif name in _PLAIN_ATTRIBUTES:
-                result |= ATOM_VALUE
-            elif o.symbol is not None and name in STATE_ATTRIBUTES:
-                result.add(named_part(o, name))
-            elif o.kind in VIEWS and (part := data_attribute(o, name)) is not None:
-                result |= part
-            elif o.kind is Kind.IMMUTABLE and (text := attribute_of(o.constant, name)) is not None:
-                result |= tainted(frozenset({new(Kind.IMMUTABLE, constant=text)}), [frozenset({o})])
-            else:
-                result |= part_of(frozenset({o}))
-        return frozenset(result)
-
     def _Subscript(self, node: ast.Subscript) -> Value:
         name = self.global_text(node.value, node.slice)
         if name is not None:
@@ -326,11 +291,7 @@ class Expressions(Operators, GlobalTexts):
             return frozenset(new(o.kind, o.contains) for o in base)
         if copies := self.copied(base, node.slice):
             return tainted(copies, [base, index])
-        return tainted(self._items_of(base) | own, [index]) if base else NOTHING
-
-    def _items_of(self, value: Value) -> Value:
-        """Return what is in ``value``; what a function's own lists get is not known in it yet."""
-        return part_of(value) if self.in_function else items_of(value)
+        return tainted(self.part(base) | own, [index]) if base else NOTHING
 
     def _Slice(self, node: ast.Slice) -> Value:
         self.evaluate_all((node.lower, node.upper, node.step))
@@ -352,8 +313,13 @@ class Expressions(Operators, GlobalTexts):
                 return self.call_super(node.func.attr, self._arguments(node))
             self.effects.lists_classes |= node.func.attr == "__subclasses__"
             receiver = self.owner(node.func.value, node.func.attr)
-            return self.call_method(receiver, node.func.attr, self._arguments(node), result)
-        return self.call(self._callee(node.func), self._arguments(node), result)
+            arguments = self._arguments(node)
+            with self.at(node):
+                return self.call_method(receiver, node.func.attr, arguments, result)
+        callee = self._callee(node.func)
+        arguments = self._arguments(node)
+        with self.at(node):
+            return self.call(callee, arguments, result)
 
     def _callee(self, node: ast.expr) -> Value:
         """Return what is called; a function of the notebook's own is not mentioned by its call."""
@@ -408,7 +374,7 @@ class Expressions(Operators, GlobalTexts):
             self.assign(target.value, frozenset({new(Kind.LIST, part_of(value))}))
         elif isinstance(target, ast.Attribute):
             base = self.owner(target.value, target.attr, is_store=True)
-            self._store(base, value, attribute=target.attr)
+            self.store(base, target.attr, value)
         elif isinstance(target, ast.Subscript):
             name = self.global_text(target.value, target.slice)
             if name is not None:
@@ -419,7 +385,7 @@ class Expressions(Operators, GlobalTexts):
             if any(o.kind is not Kind.IMMUTABLE for o in index):
                 for o in base:
                     o.has_plain_keys = False
-            self._store(base, value, is_cell=isinstance(target.value, ast.Attribute))
+            self.store(base, None, value, is_cell=isinstance(target.value, ast.Attribute))
             self.operate("__setitem__", base, index, value)
 
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
@@ -435,33 +401,13 @@ class Expressions(Operators, GlobalTexts):
             for target in targets:
                 self.assign(target, tainted(frozenset({new(Kind.UNKNOWN)}), [value]))
             return
+        if self.in_function and not starred and all(o.kind is Kind.UNKNOWN for o in value):
+            for index, target in enumerate(targets):
+                self.assign(target, frozenset(attribute_symbol(o, f"[{index}]") for o in value))
+            return
         items_value = self.elements(value)
         for target in targets:
             self.assign(target, items_value)
-
-    def _store(
-        self, base: Value, value: Value, *, attribute: str | None = None, is_cell: bool = False
-    ) -> None:
-        for o in base:
-            if o.kind in (Kind.MODULE, Kind.IMPORTED):
-                self.store_into_library(o, attribute)
-            else:
-                o.hold(held_by_store(o, value, attribute=attribute, is_cell=is_cell))
-                if o.kind in VIEWS:
-                    o.hold(self.filled_later(value))
-                o.items = None
-        self.change(base, deep=False)
-        self.change((o for o in base if o.dotted == "collections.ChainMap"), deep=True)
-        if attribute is not None:
-            self.operate(attribute, base, value)
-
-    def store_into_library(self, o: Obj, attribute: str | None) -> None:
-        """Record that an attribute or item of a library object is set or changed."""
-        dotted = o.dotted or ""
-        state = "sys.path" if (dotted, attribute) == ("sys", "path") else dotted
-        if self.stores_in_module(o, attribute) or self.changes_state(state):
-            return
-        self.effects.foreign_stores.append(f"{dotted}.{attribute}" if attribute else dotted)
 
 
 def _is_class_of(node: ast.expr) -> bool:
@@ -476,18 +422,6 @@ def constant_text(value: Value) -> str | None:
         return None
     text = texts.pop()
     return text if isinstance(text, str) else None
-
-
-def tainted(value: Value, sources: Iterable[Value]) -> Value:
-    """Return ``value``, marked when one of ``sources`` differs from process to process."""
-    if not any(o.is_tainted for source in sources for o in source):
-        return value
-    marked = set()
-    for o in value:
-        each = new(Kind.IMMUTABLE) if o.kind is Kind.IMMUTABLE else o
-        each.is_tainted = True
-        marked.add(each)
-    return frozenset(marked)
 
 
 def _joined(left: Value, right: Value, operator: ast.operator) -> object:

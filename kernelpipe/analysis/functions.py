@@ -12,6 +12,7 @@ from kernelpipe.analysis.summaries import Argument, ClassSummary, Effects, Funct
 _TRANSPARENT = frozenset({"functools", "dataclasses", "contextlib", "typing", "abc", "enum"})
 """Libraries whose decorators add nothing to what a function or a class does and holds."""
 _YIELDS = frozenset({ast.Yield, ast.YieldFrom})
+_BINDINGS = frozenset({"builtins.staticmethod", "builtins.classmethod", "builtins.property"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -30,7 +31,7 @@ class Functions(Core):
             made.function.is_cached = bool(dotted & {"functools.cache", "functools.lru_cache"})
             made.function.fills = "functools.cached_property" in dotted
             made.function.swallows = may_swallow(node)
-            bindings = {"builtins.staticmethod", "builtins.classmethod"} & dotted
+            bindings = _BINDINGS & dotted
             made.function.binding = next(iter(bindings), None)
         value: Value = frozenset({made})
         for decorator in reversed(decorators):
@@ -145,11 +146,35 @@ class Functions(Core):
         self.execute(node.body)
         self.scope, self.bases = outer, outer_bases
         made = new(Kind.CLASS, frozenset[Obj]().union(*bases, *held, *scope.everything.values()))
-        made.klass = ClassSummary(name=node.name, methods=dict(scope.everything), bases=bases)
+        made.klass = ClassSummary(
+            name=node.name,
+            methods=dict(scope.everything),
+            bases=bases,
+            is_plain=not node.keywords and all(map(_is_dataclass, node.decorator_list)),
+            arguments=_arguments(node),
+        )
         value: Value = frozenset({made})
         for decorator in reversed(decorators):
             self._decorate(decorator, value)
         self.bind(node.name, value or ATOM_VALUE)
+
+
+def _is_dataclass(decorator: ast.expr) -> bool:
+    node = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(node) in ("dataclass", "dataclasses.dataclass")
+
+
+def _arguments(node: ast.ClassDef) -> tuple[str, ...] | None:
+    """Return the fields of a dataclass that its ``__init__`` takes, None if it is none."""
+    if not any(map(_is_dataclass, node.decorator_list)):
+        return None
+    return tuple(
+        each.target.id
+        for each in node.body
+        if isinstance(each, ast.AnnAssign)
+        and isinstance(each.target, ast.Name)
+        and "ClassVar" not in ast.unparse(each.annotation)
+    )
 
 
 def _without_cell(scope: Scope) -> Scope | None:

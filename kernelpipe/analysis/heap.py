@@ -52,12 +52,26 @@ class Kind(Enum):
     """A connection, lock, thread or socket."""
     RANDOM = "random"
     """A random generator object."""
+    FIELD = "field"
+    """What one attribute of an instance may be: no object of the notebook's, only a place."""
 
 
 ATOMS = frozenset({Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED})
 """Kinds that nothing changes in place and whose sharing nobody can see."""
 CONTAINERS = frozenset({Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE, Kind.ITERATOR})
 _WITH_CODE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
+_LEAVES = frozenset(
+    {
+        Kind.INSTANCE,
+        Kind.ARRAY,
+        Kind.FRAME,
+        Kind.ESTIMATOR,
+        Kind.RANDOM,
+        Kind.FUNCTION,
+        Kind.CLASS,
+        Kind.FIGURE,
+    }
+)
 DRAWN = frozenset({Kind.FIGURE, Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
 """Kinds that a figure may hold; data it copies."""
 VIEWS = frozenset({Kind.ARRAY, Kind.FRAME})
@@ -77,7 +91,7 @@ class Obj:
 
     ``keeps`` is held but never changed through this object (the training data that an estimator
     may refer to). ``items`` are the values of a display, in order. ``symbol`` marks what stands
-    for a caller's value in a function summary: ("parameter" or "global", name).
+    for a caller's value in a function summary: ("parameter", "global" or "attribute", name).
     """
 
     kind: Kind
@@ -108,6 +122,13 @@ class Obj:
     """Code that nothing is known of may have put anything into it."""
     has_plain_keys: bool = False
     """A dict whose keys are immutable, as far as known code goes."""
+    fields: "dict[str, Obj] | None" = None
+    """Attribute -> its place in an instance or a class, or the symbol that stands for it.
+
+    None means that attributes are not told apart.
+    """
+    base: "Obj | None" = None
+    """What this is an attribute of, if it is the symbol of one."""
     has_code: bool = False
     """Is, or holds, a function, a class or an instance, whose code may run."""
     has_cells: bool = False
@@ -244,8 +265,8 @@ def part_of(value: Value) -> Value:
 
 
 def with_base(o: Obj) -> set[Obj]:
-    """Return an object and what it may be a view of."""
-    found = {o}
+    """Return an object and what it may be a view of, or the dict of."""
+    found = {o} if o.is_part else {o, *o.wholes}
     stack = [o] if o.kind in VIEWS else []
     while stack:
         more = {each for each in stack.pop().contains if each.kind in VIEWS} - found
@@ -298,11 +319,17 @@ def items_of(value: Value) -> Value:
     found: set[Obj] = set()
     for o in value:
         is_plain = o.kind in CONTAINERS and not (o.is_open or o.is_tainted or _may_grow(o))
-        if is_plain and all(each.kind in VIEWS for each in o.contains):
+        if is_plain and _is_flat(o):
             found |= {ATOM, *o.contains}
         else:
             found.add(_part(o))
     return frozenset(found.union(*map(cells, value)))
+
+
+def _is_flat(o: Obj) -> bool:
+    """Tell whether nothing that ``o`` holds can be walked into, as lists of lists are."""
+    known = VIEWS if o.guessed else _LEAVES
+    return all(each.kind in known for each in o.contains)
 
 
 _ACCESSORS = frozenset("loc iloc at iat values array T flat flags str dt cat plot".split())
@@ -332,6 +359,10 @@ def deep_copy(value: Value) -> Value:
             made.klass, made.is_tainted = o.klass, o.is_tainted
             made.is_part, made.is_open = o.is_part, o.is_open
     for o, made in copies.items():
+        if o.fields is not None:
+            made.fields = {name: copies[place] for name, place in o.fields.items()}
+        if o.kind is Kind.FIELD and o.items is not None:
+            made.items = tuple(frozenset(copies.get(i, i) for i in each) for each in o.items)
         made.hold(copies.get(each, each) for each in o.contains)
         made.keep(copies.get(each, each) for each in o.keeps)
         made.wholes = tuple(copies.get(each, each) for each in o.wholes)

@@ -76,9 +76,6 @@ STATE_OBJECTS = {
 }
 """Library objects (and what is below them) that hold state: a store into one changes the state."""
 
-STATE_ATTRIBUTES = frozenset(dotted.rpartition(".")[2] for dotted in STATE_OBJECTS)
-"""Attributes that these are of their modules."""
-
 PARTIAL = "functools.partial"
 """What it makes holds, as its items, the function and the positional arguments."""
 

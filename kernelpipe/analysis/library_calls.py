@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from kernelpipe.analysis.attributes import tainted
 from kernelpipe.analysis.cell_objects import OBJECTS, held_by_made, is_for_objects
-from kernelpipe.analysis.expressions import constant_text, tainted
+from kernelpipe.analysis.expressions import constant_text
+from kernelpipe.analysis.fields import FIELDS
 from kernelpipe.analysis.figure_calls import figure_use
 from kernelpipe.analysis.file_calls import FileCalls
 from kernelpipe.analysis.heap import (
@@ -71,6 +73,7 @@ _PATH_KEEPERS = frozenset(
     f"os.path.{name}" for name in ("abspath", "realpath", "normpath", "expanduser")
 ) | {"os.fspath"}
 _ATOM_MAKERS = frozenset(f"builtins.{name}" for name in ("int", "float", "str", "bool"))
+_STREAMS = (Kind.ITERATOR, Kind.GENERATOR)
 _TAINT = new(Kind.IMMUTABLE)
 _TAINT.is_tainted = True
 
@@ -169,7 +172,9 @@ class LibraryCalls(FileCalls, ProcessCalls):
     def _call_builtin(self, name: str, arguments: tuple[Argument, ...]) -> Value:
         values = all_values(arguments)
         self.consume(values)
-        special = self._call_special_builtin(name, arguments)
+        special = self._item_by_builtin(name, arguments)
+        if special is None:
+            special = self._call_special_builtin(name, arguments)
         if special is not None:
             return special
         if name in CONTAINER_BUILTINS:
@@ -184,6 +189,19 @@ class LibraryCalls(FileCalls, ProcessCalls):
             value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
             return tainted(value, [values])
         return self.call_unknown((), arguments)
+
+    def _item_by_builtin(self, name: str, arguments: tuple[Argument, ...]) -> Value | None:
+        """Return what ``next``, ``min`` and ``max`` take from what is known of their argument."""
+        given = [a.value for a in arguments if a.keyword is None]
+        if name not in ("next", "min", "max") or any(a.is_starred for a in arguments) or not given:
+            return None
+        if name == "next":
+            if not all(o.kind in _STREAMS for o in given[0]):
+                return None
+            found = frozenset[Obj]().union(self.elements(given[0]), *given[1:])
+        else:
+            found = self.elements(given[0]) if len(given) == 1 else frozenset[Obj]().union(*given)
+        return tainted(found | _given(arguments, "default"), given)
 
     def _make_container(self, name: str, arguments: tuple[Argument, ...]) -> Obj:
         values = all_values(arguments)
@@ -336,8 +354,9 @@ def _make(dotted: str, facts: CallFacts, arguments: tuple[Argument, ...]) -> Obj
         made.constant = OBJECTS
     if dotted == GROWING and values and all(o.dotted in _ATOM_MAKERS for o in arguments[0].value):
         made.constant = ATOM_ITEMS
-    if dotted == PARTIAL and not any(a.is_starred for a in arguments):
-        made.items = tuple(a.value for a in arguments if a.keyword is None)
+    if dotted in (PARTIAL, *FIELDS) and not any(a.is_starred for a in arguments):
+        is_partial = dotted == PARTIAL
+        made.items = tuple(a.value for a in arguments if a.keyword is None or not is_partial)
     return made
 
 

@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable
 
+from kernelpipe.analysis.attributes import tainted
 from kernelpipe.analysis.cell_objects import held_by_copy
 from kernelpipe.analysis.core import ANYTHING
-from kernelpipe.analysis.expressions import tainted
+from kernelpipe.analysis.fields import (
+    FIELDS,
+    class_fields,
+    given_fields,
+    has_plain_classes,
+    store_field,
+)
 from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     CLASS_OF,
@@ -23,8 +30,6 @@ from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, Funct
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values, in_order
 
 _MAX_DEPTH = 40
-_FIELDS = frozenset({"dataclasses.field", "attr.ib", "attr.field", "attrs.field"})
-"""What describes a field of a class, and may hold the function that makes its first value."""
 _OF_OBJECT = frozenset(
     "__init__ __new__ __init_subclass__ __repr__ __str__ __hash__ __eq__".split()
 )
@@ -66,22 +71,62 @@ class OwnCalls(UnknownCalls):
 
     def construct(self, o: Obj, arguments: tuple[Argument, ...]) -> Value:
         """Make an instance of a class of the notebook."""
-        instance = new(Kind.INSTANCE, all_values(arguments))
-        instance.keep((o,))
-        instance.hold(class_data(o))
-        instance.klass = o.klass
-        instance.has_identity = find_method(instance, "__eq__") is None
+        site = (o, *self.sites)
+        instance = self.instances.get(site)
+        if instance is None:
+            instance = self.instances[site] = self._instance(o)
+        fields = given_fields(o, arguments)
+        if instance.fields is not None:
+            for name, value in fields or ():
+                store_field(instance, name, value)
+        if instance.fields is None or (fields is None and not self._is_seen_through(instance)):
+            instance.hold(all_values(arguments))
         for name in ("__new__", "__init__", "__post_init__"):
             method = find_method(instance, name)
             if method is not None:
                 given = arguments if name != "__post_init__" else ()
                 self.call_own_method(instance, method, given)
         for field in tuple(instance.contains):
-            if field.dotted in _FIELDS:
-                factory = frozenset(f for f in field.contains if f.function is not None)
-                instance.hold(self.call(factory, (), new(Kind.UNKNOWN)))
+            if field.dotted in FIELDS:
+                instance.hold(self._made_by(field))
         self.use(frozenset({instance}))
         return tainted(frozenset({instance}), [a.value for a in arguments])
+
+    def _instance(self, o: Obj) -> Obj:
+        """Return an instance of class ``o`` before anything is done to it."""
+        instance = new(Kind.INSTANCE)
+        instance.keep((o,))
+        instance.klass = o.klass
+        instance.has_identity = find_method(instance, "__eq__") is None
+        if has_plain_classes(o):
+            instance.fields = {}
+            for name, value in class_fields(o):
+                self._fill(instance, name, value)
+        else:
+            instance.hold(class_data(o))
+        return instance
+
+    def _fill(self, instance: Obj, name: str, value: Value) -> None:
+        """Give an instance what its class has for an attribute."""
+        for each in value:
+            is_description = each.dotted in FIELDS
+            store_field(instance, name, self._made_by(each) if is_description else value)
+
+    def _made_by(self, field: Obj) -> Value:
+        """Return what the description of a field says: its default, or what its factory makes."""
+        given = frozenset[Obj]().union(*(field.items or ()), field.contains)
+        factory = frozenset(o for o in given if o.function or o.kind is Kind.IMPORTED)
+        return (given - factory) | self.call(factory, (), new(Kind.UNKNOWN))
+
+    def _is_seen_through(self, instance: Obj) -> bool:
+        """Tell whether all is known that making ``instance`` does with what it is given."""
+        init = find_method(instance, "__init__")
+        return init is not None and all(
+            each.function is not None
+            and (each.function, True) not in self.active
+            and len(self.active) <= _MAX_DEPTH
+            for each in init
+        )
 
     def instantiate(
         self,
@@ -133,15 +178,17 @@ class OwnCalls(UnknownCalls):
             self.use(self.load_global(name))
         for call in effects.calls:
             self._replay_call(call, translate)
-        for symbol, deep in effects.changed.items():
-            self.change(translate.of(symbol), deep=deep)
-            self._change_library(translate.of(symbol))
+        translate.refresh()
+        changed = [(o, deep, translate.of(o)) for o, deep in effects.changed.items()]
         results = {call.result for call in effects.calls}
-        for each in tuple(translate.mapping):
+        for each in (*translate.mapping, *translate.attributes):
             if each.symbol is not None or each in results:
                 self._copy_holdings(each, translate, is_certain=each in results)
         for name in effects.reads:
             self._copy_holdings(self.world.symbol(name), translate)
+        for o, deep, value in changed:
+            self.change(value, deep=deep)
+            self._change_library(value, is_attribute=o.base is not None)
         self.effects.identity |= translate.of_all(effects.identity)
         self.effects.hidden |= translate.of_all(effects.hidden)
         self.look_up(translate.of_all(effects.lookups))
@@ -167,12 +214,15 @@ class OwnCalls(UnknownCalls):
         self.effects.cached_calls |= effects.cached_calls
         self.effects.cache_looks |= effects.cache_looks
 
-    def _change_library(self, value: Value) -> None:
+    def _change_library(self, value: Value, *, is_attribute: bool) -> None:
         """Record a change of a library, which a function made of a name not known when it was read.
 
         What is imported above a function is known there (``load_global``).
         """
         for o in value:
+            if o.kind is Kind.IMPORTED and is_attribute:
+                self.store_into_library(o, None)
+                continue
             for whole in o.wholes if o.is_part else (o,):
                 if whole.kind is Kind.MODULE:
                     self.effects.foreign_stores.append(whole.dotted or "a library")
@@ -197,13 +247,23 @@ class OwnCalls(UnknownCalls):
         )
         callee = translate.of_all(call.callee)
         result = new(Kind.UNKNOWN)
+        with self.at(call.site):
+            translate.mapping[call.result] = self._replay(call, callee, arguments, result)
+
+    def _replay(
+        self, call: DeferredCall, callee: Value, arguments: tuple[Argument, ...], result: Obj
+    ) -> Value:
         if call.method is None:
-            value = self.call(callee, arguments, result)
-        elif call.method.startswith("."):
-            value = self.attribute(callee, call.method[1:])
-        else:
-            value = self.call_method(callee, call.method, arguments, result)
-        translate.mapping[call.result] = value
+            return self.call(callee, arguments, result)
+        name = call.method[1:]
+        if call.method.startswith("="):
+            is_item = name in ("", "[]")
+            attribute = None if is_item else name
+            self.store(callee, attribute, arguments[0].value, is_cell=name == "[]")
+            return NOTHING
+        if call.method.startswith("."):
+            return self.attribute(callee, name)
+        return self.call_method(callee, call.method, arguments, result)
 
     @staticmethod
     def _copy_holdings(symbol: Obj, translate: "_Translation", *, is_certain: bool = False) -> None:
@@ -277,6 +337,9 @@ class _Translation:
         self._calls = calls
         self._own = own
         self.mapping = mapping
+        self._clones: dict[Obj, Obj] = {}
+        self.attributes: set[Obj] = set()
+        """Symbols of attributes that were asked for; what they are may change with each store."""
 
     def of_all(self, value: Iterable[Obj]) -> Value:
         result: set[Obj] = set()
@@ -293,17 +356,36 @@ class _Translation:
         if o.symbol is not None:
             return self._of_symbol(o, o.symbol)
         if o.is_part:
-            self.mapping[o] = NOTHING
-            wholes = self.of_all(o.wholes)
-            if o.constant is CLASS_OF:
-                self.mapping[o] = frozenset[Obj]().union(*map(class_of, wholes))
-            else:
-                self.mapping[o] = attribute_of_whole(o, wholes)
-            return self.mapping[o]
+            return self._of_part(o)
         return self._clone(o) if o.serial in self._own else frozenset({o})
+
+    def _of_part(self, o: Obj) -> Value:
+        self.mapping[o] = NOTHING
+        wholes = self.of_all(o.wholes)
+        if o.constant is CLASS_OF:
+            self.mapping[o] = frozenset[Obj]().union(*map(class_of, wholes))
+        else:
+            self.mapping[o] = self._calls.part(wholes)
+        return self.mapping.pop(o)  # another time there may be more in them
+
+    def refresh(self) -> None:
+        """Put into clones what the attributes that they hold have become meanwhile."""
+        for o, clone in tuple(self._clones.items()):
+            for held in o.contains - o.guessed:
+                if held.base is not None:
+                    clone.hold(held_by_copy(clone, held, self.of(held)))
 
     def _of_symbol(self, o: Obj, symbol: tuple[str, str]) -> Value:
         kind, name = symbol
+        if kind == "attribute" and o.base is not None:
+            self.attributes.add(o)
+            base = self.of(o.base)
+            is_item = name.startswith("[")
+            return (
+                self._calls.item(base, int(name[1:-1]))
+                if is_item
+                else self._calls.data_attribute(base, name)
+            )
         if kind == "global":
             is_any = name == ANYTHING
             value = self._calls.anything() if is_any else self._calls.load_global(name)
@@ -318,6 +400,10 @@ class _Translation:
         clone.closure = self.mapping if o.function is not None else None
         clone.is_open, clone.has_plain_keys = o.is_open, o.has_plain_keys
         self.mapping[o] = frozenset({clone})
+        self._clones[o] = clone
+        if o.fields is not None and o.kind is not Kind.UNKNOWN:
+            places = {name: self.of(place) for name, place in o.fields.items()}
+            clone.fields = {name: next(iter(place)) for name, place in places.items()}
         for held in o.contains - o.guessed:
             clone.hold(held_by_copy(clone, held, self.of(held)))
         clone.hold(self.of_all(o.guessed), is_certain=False)

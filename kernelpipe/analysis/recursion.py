@@ -51,7 +51,11 @@ class Recursion:
 
     def _deeper(self, bindings: dict[Obj, Value]) -> dict[Obj, Value]:
         """Return parameter -> what it may be given at any depth: parameters may change places."""
-        deeper = dict(self._given)
+        deeper = {  # what a parameter is given again is changed as it is at first
+            parameter: value
+            for parameter, value in self._given.items()
+            if not value <= bindings.get(parameter, frozenset())
+        }
         first = {parameter: reach(value) for parameter, value in bindings.items()}
         is_growing = True
         while is_growing:

@@ -210,8 +210,8 @@ class Statements(Core):
             self._join([self._flow.copy(), self._branch(orelse)])
 
     def _For(self, node: ast.For | ast.AsyncFor) -> None:
-        items = self.elements(self.evaluate(node.iter))
-        self._loop(node.body, node.orelse, lambda: self.assign(node.target, items))
+        value = self.evaluate(node.iter)
+        self._loop(node.body, node.orelse, lambda: self.assign(node.target, self.elements(value)))
 
     def _AsyncFor(self, node: ast.AsyncFor) -> None:
         self._For(node)

@@ -20,13 +20,16 @@ class DeferredCall:
     """A call in a function body whose callee is only known where the function is used.
 
     ``method`` is None for a call of ``callee`` itself, else the attribute that is called, with a
-    dot before it where it is only read: it may be a property.
+    dot before it where it is only read (it may be a property), or ``=`` where it is stored
+    (``=`` alone stores an item, ``=[]`` one that may be a cell of a frame).
     """
 
     callee: Value
     method: str | None
     arguments: tuple[Argument, ...]
     result: Obj
+    site: object = field(default=None, compare=False)
+    """The code of the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +191,7 @@ class FunctionSummary:
     is_cached: bool = False
     """Decorated with ``functools.cache`` or ``lru_cache``."""
     binding: str | None = None
-    """``builtins.staticmethod`` or ``builtins.classmethod`` where it is one."""
+    """``builtins.staticmethod``, ``classmethod`` or ``property`` where it is one."""
     fills: bool = False
     """A cached property: reading it changes its object."""
     swallows: bool = False
@@ -204,3 +207,7 @@ class ClassSummary:
     name: str
     methods: dict[str, Value]
     bases: tuple[Value, ...]
+    is_plain: bool = False
+    """No metaclass and no decorator of unknown code has made it."""
+    arguments: tuple[str, ...] | None = None
+    """Of a dataclass: the fields that ``__init__`` takes, in order, less those of the bases."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from kernelpipe.analysis.attributes import tainted
 from kernelpipe.analysis.core import Core
-from kernelpipe.analysis.expressions import tainted
 from kernelpipe.analysis.heap import ATOMS, NONE, NOTHING, Kind, Obj, Value, new, reach
 from kernelpipe.analysis.summaries import Argument
 
