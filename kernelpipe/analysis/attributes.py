@@ -31,6 +31,8 @@ from kernelpipe.analysis.operators import Operators
 from kernelpipe.analysis.summaries import Argument
 from kernelpipe.analysis.texts import attribute_of
 
+_NOT_KNOWN_YET = (Kind.UNKNOWN, Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE)
+"""Kinds of which a function body does not know what they are or hold when it is called."""
 _WITH_FIELDS = (Kind.CLASS, Kind.FUNCTION)
 _PLAIN_ATTRIBUTES = frozenset(
     "shape ndim size dtype empty __name__ __qualname__ __module__ __doc__".split()
@@ -52,7 +54,7 @@ class Attributes(Operators):
         """Return what attribute ``name`` of ``base`` may be, if nothing runs to make it."""
         result: set[Obj] = set()
         for o in base:
-            if self.in_function and o.kind is Kind.UNKNOWN and name not in _PLAIN_ATTRIBUTES:
+            if self.in_function and o.kind in _NOT_KNOWN_YET and name not in _PLAIN_ATTRIBUTES:
                 result |= class_of(o) if name == "__class__" else {attribute_symbol(o, name)}
                 continue
             value = _of_kind(o, name)

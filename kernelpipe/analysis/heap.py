@@ -59,7 +59,8 @@ class Kind(Enum):
 ATOMS = frozenset({Kind.IMMUTABLE, Kind.MODULE, Kind.IMPORTED})
 """Kinds that nothing changes in place and whose sharing nobody can see."""
 CONTAINERS = frozenset({Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE, Kind.ITERATOR})
-_WITH_CODE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
+WITH_CODE = frozenset({Kind.FUNCTION, Kind.CLASS, Kind.INSTANCE})
+"""Kinds that code belongs to; they have attributes of their own."""
 _LEAVES = frozenset(
     {
         Kind.INSTANCE,
@@ -136,7 +137,7 @@ class Obj:
 
     def __post_init__(self) -> None:
         """Tell objects with code from data."""
-        self.has_code = self.kind in _WITH_CODE
+        self.has_code = self.kind in WITH_CODE
 
     def hold(self, others: "Iterable[Obj]", *, is_certain: bool = True) -> None:
         """Record that this object may contain ``others``; uncertain is what is only guessed.
@@ -359,7 +360,7 @@ def deep_copy(value: Value) -> Value:
             made.klass, made.is_tainted = o.klass, o.is_tainted
             made.is_part, made.is_open = o.is_part, o.is_open
     for o, made in copies.items():
-        if o.fields is not None:
+        if o.fields is not None and o.kind in WITH_CODE:
             made.fields = {name: copies[place] for name, place in o.fields.items()}
         if o.kind is Kind.FIELD and o.items is not None:
             made.items = tuple(frozenset(copies.get(i, i) for i in each) for each in o.items)

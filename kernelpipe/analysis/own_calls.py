@@ -16,6 +16,7 @@ from kernelpipe.analysis.heap import (
     ATOM_VALUE,
     CLASS_OF,
     NOTHING,
+    WITH_CODE,
     Kind,
     Obj,
     Value,
@@ -401,7 +402,7 @@ class _Translation:
         clone.is_open, clone.has_plain_keys = o.is_open, o.has_plain_keys
         self.mapping[o] = frozenset({clone})
         self._clones[o] = clone
-        if o.fields is not None and o.kind is not Kind.UNKNOWN:
+        if o.fields is not None and o.kind in WITH_CODE:
             places = {name: self.of(place) for name, place in o.fields.items()}
             clone.fields = {name: next(iter(place)) for name, place in places.items()}
         for held in o.contains - o.guessed:
