@@ -25,7 +25,6 @@ from kernelpipe.analysis.heap import (
     new,
     part_of,
 )
-from kernelpipe.analysis.named_parts import attribute_of_whole
 from kernelpipe.analysis.recursion import Recursion
 from kernelpipe.analysis.summaries import Argument, DeferredCall, Effects, FunctionSummary
 from kernelpipe.analysis.unknown_calls import UnknownCalls, all_values, in_order
