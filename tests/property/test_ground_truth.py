@@ -154,7 +154,7 @@ cell = st.lists(statement, min_size=1, max_size=3).map("\n".join)
 programs = st.lists(cell, min_size=2, max_size=6)
 PROGRAMS_AT_ONCE = 10
 HIDDEN_IN = ("course_python_basics", "course_queue_simulation", "handbook_wine_frames", "untidy")
-LEAST_RECALL, LEAST_PRECISION, LEAST_RIGHT_VERSIONS, MOST_ARTIFACTS = 0.995, 0.96, 0.965, 1.2
+LEAST_RECALL, LEAST_PRECISION, LEAST_RIGHT_VERSIONS, MOST_ARTIFACTS = 0.995, 0.96, 0.985, 1.2
 """What notebooks like published ones reach, all of them together."""
 
 
