@@ -272,13 +272,15 @@ def test_admission__a_step_needs_more_than_there_is__it_runs_alone(tmp_path: Pat
 
 
 def _write_rendezvous(folder: Path, need: str) -> None:
+    """Write two steps that meet at files which no order between the steps is told by."""
     os.mkfifo(folder / "left")
     os.mkfifo(folder / "right")
     (folder / "meeting.py").write_text(
+        "import os\n"
         "def meet(*, is_first):\n"
-        "    for name in ('left', 'right'):\n"
-        "        with open(name, 'w' if is_first == (name == 'left') else 'r'):\n"
-        "            pass\n"
+        "    for number, name in enumerate(('left', 'right')):\n"
+        "        flags = os.O_WRONLY if is_first == (number == 0) else os.O_RDONLY\n"
+        "        os.close(os.open(name, flags))\n"
     )
     kit.write(
         folder / "n.ipynb",
