@@ -31,6 +31,8 @@ _DEPTHS = dict.fromkeys(
 """Function -> how many containers around its cells it takes apart."""
 _SCALAR_ARRAYS = frozenset({Kind.LIST, Kind.TUPLE, Kind.SET})
 """Containers that numpy makes numbers of where it can."""
+_ARRAY_MAKERS = frozenset(f"numpy.{name}" for name in ("array", "zeros", "ones", "empty", "full"))
+"""What surely makes an array; of other functions, what counts as one may be a number."""
 _LABELS = frozenset("columns index name names attrs shape dtype".split())
 _MAPPED = frozenset(
     "apply map applymap agg aggregate transform applymap_index pipe assign combine".split()
@@ -58,10 +60,6 @@ def unpacked(value: Iterable[Obj], depth: int) -> Value:
         else:
             found.add(o)
     return frozenset(found)
-
-
-_ARRAY_MAKERS = frozenset(f"numpy.{name}" for name in ("array", "zeros", "ones", "empty", "full"))
-"""What surely makes an array; of other functions, what counts as one may be a number."""
 
 
 def _inside(o: Obj, depth: int) -> set[Obj]:

@@ -102,7 +102,7 @@ class World:
 
 
 class Core(Points):
-    """Names, effects and recursion points shared by the parts of the interpreter."""
+    """Names and effects, shared by the parts of the interpreter."""
 
     def __init__(self, world: World, scope: Scope, effects: Effects) -> None:
         self.world = world

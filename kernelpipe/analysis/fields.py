@@ -182,6 +182,10 @@ def attribute_symbol(o: Obj, name: str) -> Obj:
 
     An attribute of the same name further up stands for all below it: code may walk any number of
     times along it.
+
+    Args:
+        o: What is not known in the function body.
+        name: The attribute, or a place as "[0]" for an item of it.
     """
     fields = o.fields or {}
     if name not in fields:

@@ -28,8 +28,8 @@ class GlobalTexts(Core):
             and owner.func.id in (("globals",) if self.in_function else ("globals", "locals"))
             and owner.func.id not in self.world.rebound
         )
-        known = isinstance(key, ast.Constant) and isinstance(key.value, str)
-        return str(key.value) if is_globals and known and isinstance(key, ast.Constant) else None
+        text = key.value if isinstance(key, ast.Constant) else None
+        return text if is_globals and isinstance(text, str) else None
 
     def load_by_text(self, name: str) -> Value:
         """Return what the global ``name`` may be, which may not be there."""

@@ -63,7 +63,6 @@ AMBIENT = (
 """Hidden state that any later code may depend on."""
 GENERATORS = ("@random", "@numpy.random", "@torch")
 """Hidden state of random generators: matters once it was seeded."""
-STATES = (*AMBIENT, *GENERATORS)
 
 STATE_OBJECTS = {
     "os.environ": "@environ",
@@ -442,7 +441,7 @@ def fills_library(dotted: str, count: int) -> bool:
 def sets_library_up(dotted: str) -> bool:
     """Tell whether a library function seems to change the library for all later code.
 
-    Those whose state travels (``STATES``) are left out.
+    Those whose state travels (``AMBIENT``, ``GENERATORS``) are left out.
     """
     root, _, rest = dotted.partition(".")
     known = _EXACT.get(dotted)

@@ -73,7 +73,6 @@ _PATH_KEEPERS = frozenset(
     f"os.path.{name}" for name in ("abspath", "realpath", "normpath", "expanduser")
 ) | {"os.fspath"}
 _ATOM_MAKERS = frozenset(f"builtins.{name}" for name in ("int", "float", "str", "bool"))
-_STREAMS = (Kind.ITERATOR, Kind.GENERATOR)
 _TAINT = new(Kind.IMMUTABLE)
 _TAINT.is_tainted = True
 
@@ -196,7 +195,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
         if name not in ("next", "min", "max") or any(a.is_starred for a in arguments) or not given:
             return None
         if name == "next":
-            if not all(o.kind in _STREAMS for o in given[0]):
+            if not all(map(_is_stream, given[0])):
                 return None
             found = frozenset[Obj]().union(self.elements(given[0]), *given[1:])
         else:
@@ -221,6 +220,8 @@ class LibraryCalls(FileCalls, ProcessCalls):
             a.keyword is not None or all(o.has_plain_keys for o in a.value) for a in arguments
         )
         if name == "iter":
+            has_sentinel = bool(arguments[1:]) or any(a.is_starred for a in arguments)
+            made.constant = CALLS if has_sentinel else None
             made.hold(values)
         return made
 
@@ -259,7 +260,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
         if name in ("exec", "eval") or name in OPAQUE_BUILTINS:
             return self._call_opaque(name, arguments)
         if name in ("setattr", "delattr", "next"):
-            return self._call_on_object(name, arguments)
+            return self._call_on_object(arguments)
         if name == "open":
             self.library_files("builtins.open", arguments)
             return frozenset({new(Kind.FILE)})
@@ -273,10 +274,8 @@ class LibraryCalls(FileCalls, ProcessCalls):
             return frozenset({new(Kind.HANDLE)})
         return _sentinel() if name == "object" else _typed_in(name)
 
-    def _call_on_object(self, name: str, arguments: tuple[Argument, ...]) -> Value:
+    def _call_on_object(self, arguments: tuple[Argument, ...]) -> Value:
         """Call a builtin that calls a method of its first argument."""
-        if name == "next" and arguments and all(map(_is_stream, arguments[0].value)):
-            return self.elements(arguments[0].value) | all_values(arguments[1:])
         for o in all_values(arguments):
             if o.kind in (Kind.MODULE, Kind.IMPORTED):
                 self.effects.foreign_stores.append(o.dotted or "")

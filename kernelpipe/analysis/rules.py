@@ -47,8 +47,9 @@ SETUP_JOINS_STEP = Rule(
     code="KP207",
     name="setup-depends-on-step",
     severity=_INFO,
-    why="Setup runs at the start of every step. A setup cell that reads what a step made cannot, "
-    "so it becomes part of the step above it; what it defines travels as values.",
+    why="Setup runs at the start of every step. A setup cell that reads what a step made, "
+    "a value or a file, cannot, so it becomes part of the step above it; what it defines travels "
+    "as values.",
     bad="# %% step:a\nn = 3\n# %% functions\nm = n * 2\n# %% step:b\nprint(m)\n",
     good="# %% step:a\nn = 3\nm = n * 2\n# %% step:b\nprint(m)\n",
 )
@@ -57,8 +58,8 @@ SETUP_RUNS_ONCE = Rule(
     name="setup-differs",
     severity=_INFO,
     why="Setup runs at the start of every step. A value that is another one each time (a clock, "
-    "a random number, a temporary directory) would differ between steps, so the cell becomes a "
-    "step of its own, which runs once.",
+    "a random number, a temporary directory) would differ between steps, and a file that steps "
+    "write, too, would be written anew, so the cell becomes a step of its own, which runs once.",
     bad="import time\nstart = time.time()\n# %% step:a\nprint(start)\n# %% step:b\nprint(start)\n",
     good="# %% step:a\nimport time\nstart = time.time()\nprint(start)\n# %% step:b\nprint(start)\n",
 )
@@ -86,8 +87,8 @@ UNSTORABLE = Rule(
     code="KP211",
     name="cannot-be-stored",
     severity=_ERROR,
-    why="Values reach other steps through files. A generator, an open file, a connection or a "
-    "lock cannot be stored.",
+    why="Values reach other steps through files. A generator, an open file, a connection, a "
+    "lock or a queue cannot be stored.",
     bad="# %% step:a\nsquares = (i * i for i in range(3))\n# %% step:b\nprint(list(squares))\n",
     good="# %% step:a\nsquares = [i * i for i in range(3)]\n# %% step:b\nprint(list(squares))\n",
 )
@@ -129,17 +130,6 @@ UNSEEN_NAMES = Rule(
     "# %% step:b\nprint(globals()['v' + '1'])\n",
     good="# %% step:a\nv = {f'v{i}': i for i in range(2)}\n# %% step:b\nprint(v['v' + '1'])\n",
 )
-SUBCLASSES = Rule(
-    code="KP219",
-    name="subclasses-of-other-steps",
-    severity=_ERROR,
-    why="A class knows its subclasses in its own process. A step has those of its own and of "
-    "setup, and of other steps only the classes that it takes, in no certain order.",
-    bad="# %% functions\nclass Base:\n    pass\n# %% step:a\nclass A(Base):\n    pass\n"
-    "# %% step:b\nprint(Base.__subclasses__())\n",
-    good="# %% functions\nclass Base:\n    pass\nclass A(Base):\n    pass\n# %% step:a\nx = A()\n"
-    "# %% step:b\nprint(Base.__subclasses__())\n",
-)
 FIGURE_STAYS_OPEN = Rule(
     code="KP218",
     name="figure-stays-open",
@@ -152,6 +142,17 @@ FIGURE_STAYS_OPEN = Rule(
     good="# %% imports\nimport matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
     "# %% step:a\nplt.plot([1, 2])\nplt.savefig('lines.png')\n"
     "# %% step:b\nplt.figure()\nplt.plot([3, 4])\n",
+)
+SUBCLASSES = Rule(
+    code="KP219",
+    name="subclasses-of-other-steps",
+    severity=_ERROR,
+    why="A class knows its subclasses in its own process. A step has those of its own and of "
+    "setup, and of other steps only the classes that it takes, in no certain order.",
+    bad="# %% functions\nclass Base:\n    pass\n# %% step:a\nclass A(Base):\n    pass\n"
+    "# %% step:b\nprint(Base.__subclasses__())\n",
+    good="# %% functions\nclass Base:\n    pass\nclass A(Base):\n    pass\n# %% step:a\nx = A()\n"
+    "# %% step:b\nprint(Base.__subclasses__())\n",
 )
 NO_STEPS = Rule(
     code="KP301",
@@ -358,8 +359,8 @@ RULES = (
     FILE_BETWEEN_STEPS,
     CACHED_EFFECTS,
     UNSEEN_NAMES,
-    SUBCLASSES,
     FIGURE_STAYS_OPEN,
+    SUBCLASSES,
     NO_STEPS,
     UNKNOWN_STEP,
     CYCLE,

@@ -89,7 +89,7 @@ class StepBuilder:
         linker: Linker,
         program: Program,
         parameters: Iterable[Parameter],
-        kept: "KeptSteps",
+        kept: KeptSteps,
     ) -> None:
         self.placement = placement
         self.history = history
@@ -184,7 +184,7 @@ class StepBuilder:
         )
         return self._kept.step(name, seen, lambda: self._new_step(name, seen))
 
-    def _new_step(self, name: StepName, seen: "_Seen") -> Step:
+    def _new_step(self, name: StepName, seen: _Seen) -> Step:
         facts = self._setup_cells.facts(seen.setup_count)
         setup = self._setup(name, seen, facts)
         return Step(
@@ -209,7 +209,7 @@ class StepBuilder:
         )
 
     # -- setup -----------------------------------------------------------------------------------
-    def _setup(self, name: StepName, seen: "_Seen", facts: SetupFacts) -> tuple[SetupCell, ...]:
+    def _setup(self, name: StepName, seen: _Seen, facts: SetupFacts) -> tuple[SetupCell, ...]:
         """Return what a step replays of the setup cells before its end."""
         kept = self._kept_imports(seen, facts)
         replayed = self._setup_cells.replayed(seen.setup_count, kept, facts)
@@ -221,7 +221,7 @@ class StepBuilder:
             replayed.sort(key=lambda s: s.cell.index)
         return tuple(replayed)
 
-    def _kept_imports(self, seen: "_Seen", facts: SetupFacts) -> dict[str, bool]:
+    def _kept_imports(self, seen: _Seen, facts: SetupFacts) -> dict[str, bool]:
         """Return name -> whether a step keeps the imports that bind it; others are kept."""
         if facts.hiding or seen.binds_unknown:
             return {}

@@ -65,6 +65,10 @@ def make_pyplot_figure(kind: Any, *args: Any) -> Any:
     return kind.__new__(kind, *args)
 
 
+_MASKED = ("numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray")
+"""What numpy calls the class: subclasses keep what they are."""
+
+
 def reduce_masked(_pickler: Any, obj: Any) -> Any:
     """Reduce a masked array so that others that show its data or its mask go on to do so."""
     kind = type(obj)
@@ -72,9 +76,6 @@ def reduce_masked(_pickler: Any, obj: Any) -> Any:
         return NotImplemented
     numpy: Any = sys.modules["numpy"]
     return (make_masked, (obj.view(numpy.ndarray), dict(vars(obj))))
-
-
-_MASKED = ("numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray")
 
 
 def make_masked(values: Any, state: dict[str, Any]) -> Any:
