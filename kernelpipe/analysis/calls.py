@@ -224,7 +224,8 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             return self.call_unknown((o,), arguments)
         function, *given = o.items
         bound = tuple(Argument(value=each) for each in given)
-        named = Argument(value=frozenset(o.contains) - frozenset[Obj]().union(*o.items), keyword="")
+        rest = frozenset(o.contains) - frozenset[Obj]().union(*o.items)
+        named = Argument(value=rest, is_starred=True)
         return self.call(function, (*bound, *arguments, named), new(Kind.UNKNOWN))
 
     def _call_arguments(
@@ -261,6 +262,9 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
         results = self._call_arguments(arguments, receiver, NOTHING)
         made = [o for o in values if o.kind in VIEWS and o not in receiver]
         if made and any(o.kind is Kind.FRAME for o in receiver):
+            classes = [o for o in all_values(arguments) if o.kind is Kind.CLASS and o.klass]
+            given = (Argument(value=part_of(receiver), is_starred=True),)
+            results = results.union(*(self.construct(o, given) for o in classes))
             inside = made_in_cells(name, arguments, results)
             for o in made:
                 o.hold(inside)
@@ -271,7 +275,9 @@ class Calls(LibraryCalls, OwnCalls, ModuleCalls):
             return self._call_one(library_attribute(o, name), arguments)
         own = find_method(o, name)
         if own is not None:
-            return self.call_own_method(o, own, arguments)
+            is_replaced = o.kind is Kind.INSTANCE and name in (o.fields or ())
+            other = self.call_unknown((o,), arguments) if is_replaced else NOTHING
+            return self.call_own_method(o, own, arguments) | other
         if o.function is not None and o.function.is_cached and name == "cache_info":
             self.effects.cache_looks.add(o.function.name)
             return ATOM_VALUE

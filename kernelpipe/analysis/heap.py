@@ -428,12 +428,17 @@ def holders(objects: Iterable[Obj]) -> set[Obj]:
 
 
 def find_method(o: Obj, name: str) -> Value | None:
-    """Return method ``name`` of an instance's class, None if the notebook defines none."""
+    """Return method ``name`` of an instance's class, None if the notebook defines none.
+
+    What a cell has stored in its place may be meant as well.
+    """
     if o.klass is None:
         return None
     found = o.klass.methods.get(name)
     if found is not None:
-        return found
+        later = (k for k in (o, *o.keeps) if k.kind is Kind.CLASS and k.klass is o.klass)
+        places = (k.fields[name] for k in later if k.fields is not None and name in k.fields)
+        return found.union(*(set(p.contains).union(*(p.items or ())) for p in places))
     for base in o.klass.bases:
         for each in base:
             if each.klass is not None:

@@ -164,9 +164,8 @@ def _table() -> dict[str, CallFacts]:
         **dict.fromkeys(
             (
                 "numpy.copyto numpy.place numpy.put numpy.putmask numpy.fill_diagonal "
-                "numpy.put_along_axis heapq.heappush heapq.heappop heapq.heapify "
-                "heapq.heapreplace heapq.heappushpop bisect.insort bisect.insort_left "
-                "bisect.insort_right operator.setitem operator.delitem"
+                "numpy.put_along_axis heapq.heappush heapq.heapify bisect.insort "
+                "bisect.insort_left bisect.insort_right operator.setitem operator.delitem"
             ).split(),
             first,
         ),
@@ -174,7 +173,8 @@ def _table() -> dict[str, CallFacts]:
             (
                 "operator.iadd operator.iand operator.iconcat operator.ifloordiv operator.ilshift "
                 "operator.imatmul operator.imod operator.imul operator.ior operator.ipow "
-                "operator.irshift operator.isub operator.itruediv operator.ixor"
+                "operator.irshift operator.isub operator.itruediv operator.ixor "
+                "heapq.heappop heapq.heapreplace heapq.heappushpop"
             ).split(),
             CallFacts(changes=(0,), result=Result.SHARES),
         ),

@@ -1,6 +1,7 @@
 """Calls of the notebook's own functions and classes: their summaries applied where they run."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kernelpipe.analysis.attributes import tainted
 from kernelpipe.analysis.cell_objects import held_by_copy
@@ -81,16 +82,29 @@ class OwnCalls(UnknownCalls):
                 store_field(instance, name, value)
         if instance.fields is None or (fields is None and not self._is_seen_through(instance)):
             instance.hold(all_values(arguments))
-        for name in ("__new__", "__init__", "__post_init__"):
+        made = self._made_by_class(o, instance, arguments)
+        for name in ("__init__", "__post_init__"):
             method = find_method(instance, name)
-            if method is not None:
-                given = arguments if name != "__post_init__" else ()
-                self.call_own_method(instance, method, given)
+            given = arguments if name != "__post_init__" else ()
+            for each in in_order(made) if method is not None else ():
+                self.call_own_method(each, method or NOTHING, given)
         for field in tuple(instance.contains):
             if field.dotted in FIELDS:
                 instance.hold(self._made_by(field))
         self.use(frozenset({instance}))
-        return tainted(frozenset({instance}), [a.value for a in arguments])
+        return tainted(frozenset(made), [a.value for a in arguments])
+
+    def _made_by_class(self, o: Obj, instance: Obj, arguments: tuple[Argument, ...]) -> Value:
+        """Return what ``__new__`` may give: a new instance, or one that its class has kept."""
+        made = {instance}
+        klass = Argument(value=frozenset({instance, o}))
+        for each in in_order(find_method(instance, "__new__") or NOTHING):
+            if each.function is not None:
+                given = self.match(each.function, (klass, *arguments))
+                made |= {v for v in self.instantiate(each, each.function, given) if v.has_code}
+            else:
+                made |= self.call_unknown((instance, o), arguments)
+        return frozenset(made)
 
     def _instance(self, o: Obj) -> Obj:
         """Return an instance of class ``o`` before anything is done to it."""
@@ -401,6 +415,7 @@ class _Translation:
         clone.is_open, clone.has_plain_keys = o.is_open, o.has_plain_keys
         self.mapping[o] = frozenset({clone})
         self._clones[o] = clone
+        self._copy_class(o, clone)
         if o.fields is not None and o.kind in WITH_CODE:
             places = {name: self.of(place) for name, place in o.fields.items()}
             clone.fields = {name: next(iter(place)) for name, place in places.items()}
@@ -411,6 +426,20 @@ class _Translation:
         if o.items is not None:
             clone.items = tuple(self.of_all(item) for item in o.items)
         return self.mapping[o]
+
+    def _copy_class(self, o: Obj, clone: Obj) -> None:
+        """Let the methods of a class that the function made see what the function was given."""
+        if o.klass is None:
+            return
+        if o.kind is not Kind.CLASS:
+            for klass in o.keeps:
+                if klass.klass is o.klass:
+                    clone.klass = next((k.klass for k in self.of(klass)), o.klass)
+            return
+        methods = {name: self.of_all(value) for name, value in o.klass.methods.items()}
+        bases = tuple(self.of_all(base) for base in o.klass.bases)
+        if (methods, bases) != (o.klass.methods, o.klass.bases):
+            clone.klass = replace(o.klass, methods=methods, bases=bases)
 
 
 def _first_argument(o: Obj, function: FunctionSummary) -> tuple[Argument, ...]:
