@@ -435,17 +435,15 @@ def find_method(o: Obj, name: str) -> Value | None:
     if o.klass is None:
         return None
     found = o.klass.methods.get(name)
-    if found is not None:
-        later = (k for k in (o, *o.keeps) if k.kind is Kind.CLASS and k.klass is o.klass)
-        places = (k.fields[name] for k in later if k.fields is not None and name in k.fields)
-        return found.union(*(set(p.contains).union(*(p.items or ())) for p in places))
-    for base in o.klass.bases:
+    for base in o.klass.bases if found is None else ():
         for each in base:
-            if each.klass is not None:
-                inherited = find_method(each, name)
-                if inherited is not None:
-                    return inherited
-    return None
+            if found is None and each.klass is not None:
+                found = find_method(each, name)
+    if found is None:
+        return None
+    later = (k for k in (o, *o.keeps) if k.kind is Kind.CLASS and k.klass is o.klass)
+    places = (k.fields[name] for k in later if k.fields is not None and name in k.fields)
+    return found.union(*(set(p.contains).union(*(p.items or ())) for p in places))
 
 
 _DATASET_PARTS = {
