@@ -16,6 +16,7 @@ from kernelpipe.analysis.heap import (
     Kind,
     Obj,
     Value,
+    all_methods,
     cells,
     class_of,
     find_method,
@@ -45,7 +46,7 @@ from kernelpipe.analysis.known_methods import (
 from kernelpipe.analysis.library_calls import LibraryCalls
 from kernelpipe.analysis.module_calls import ModuleCalls
 from kernelpipe.analysis.operators import FUNCTIONS
-from kernelpipe.analysis.own_calls import OwnCalls, all_methods
+from kernelpipe.analysis.own_calls import OwnCalls
 from kernelpipe.analysis.summaries import Argument, FigureUse
 from kernelpipe.analysis.texts import called, constant_of
 from kernelpipe.analysis.unknown_calls import all_values, has_keyword, has_random_state, in_order

@@ -43,7 +43,7 @@ class Seed:
 
 
 Change = Member | Field | Binding | Seed
-_GROWING = frozenset({"contains", "keeps", "holders"})
+_GROWING = ("contains", "keeps", "holders")
 """Sets of objects from which nothing is ever taken."""
 
 
@@ -55,10 +55,10 @@ class Effect:
         default_factory=dict
     )
     """Name -> where in the log it is bound first, what it was before, was then, is at the end."""
-    contains: list[tuple[Obj, Obj]] = field(default_factory=list)
-    """(object, item) where the item was put in."""
-    keeps: list[tuple[Obj, Obj]] = field(default_factory=list)
-    holders: list[tuple[Obj, Obj]] = field(default_factory=list)
+    grown: dict[str, list[tuple[Obj, Obj]]] = field(
+        default_factory=lambda: {attribute: [] for attribute in _GROWING}
+    )
+    """Attribute -> (object, item) where the item was put into that set of the object."""
     others: list[Member | Field] = field(default_factory=list)
     """What is guessed, and attributes; in the order in which they changed."""
     seeds: list[str] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Effect:
             elif isinstance(change, Field) or change.attribute not in _GROWING:
                 found.others.append(change)
             else:
-                getattr(found, change.attribute).append((change.o, change.item))
+                found.grown[change.attribute].append((change.o, change.item))
         return found
 
     def undo(self, names: dict[str, Value], seeded: set[str]) -> None:
@@ -87,12 +87,9 @@ class Effect:
                 names.pop(name, None)
             else:
                 names[name] = before
-        for o, item in self.contains:
-            o.contains.discard(item)
-        for o, item in self.keeps:
-            o.keeps.discard(item)
-        for o, item in self.holders:
-            o.holders.discard(item)
+        for attribute, grown in self.grown.items():
+            for o, item in grown:
+                getattr(o, attribute).discard(item)
         for change in reversed(self.others):
             if isinstance(change, Field):
                 setattr(change.o, change.attribute, change.before)
@@ -109,12 +106,9 @@ class Effect:
                 self.bindings[name] = index, now, first, after
             if after is not None:
                 names[name] = after
-        for o, item in self.contains:
-            o.contains.add(item)
-        for o, item in self.keeps:
-            o.keeps.add(item)
-        for o, item in self.holders:
-            o.holders.add(item)
+        for attribute, grown in self.grown.items():
+            for o, item in grown:
+                getattr(o, attribute).add(item)
         for change in self.others:
             if isinstance(change, Field):
                 setattr(change.o, change.attribute, change.after)

@@ -9,11 +9,13 @@ be in any attribute.
 from types import GeneratorType
 
 from kernelpipe.analysis.heap import (
+    CONTAINERS,
     NOTHING,
     Kind,
     Obj,
     Value,
     find_method,
+    in_place,
     items_of,
     new,
     part_of,
@@ -25,9 +27,7 @@ _SPECIAL = frozenset(
     "__getattr__ __getattribute__ __setattr__ __delattr__ __new__ __get__ __set__".split()
 )
 _PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
-_CONTAINERS = frozenset(
-    {Kind.LIST, Kind.DICT, Kind.SET, Kind.TUPLE, Kind.ITERATOR, Kind.GENERATOR, Kind.FIELD}
-)
+_CONTAINERS = CONTAINERS | {Kind.GENERATOR, Kind.FIELD}
 _OF_CONTAINERS = frozenset(
     name for kind in (list, dict, set, tuple, frozenset, GeneratorType) for name in dir(kind)
 ) | frozenset(
@@ -130,7 +130,7 @@ def read_field(o: Obj, name: str) -> Value | None:
         later = (klass.fields or {}).get(name)
         own = klass.klass.methods.get(name, ()) if klass.klass else ()
         held = [each for each in own if each.dotted not in FIELDS]
-        held += _in_place(later) if later is not None else ()
+        held += in_place(later) if later is not None else ()
         if klass.is_open or any(each.has_code or each.kind is Kind.UNKNOWN for each in held):
             return None
         found.update(held)
@@ -138,7 +138,7 @@ def read_field(o: Obj, name: str) -> Value | None:
     if place is not None:
         if place.is_open:
             return None
-        found |= _in_place(place)
+        found |= in_place(place)
     if not found:
         return None
     value = frozenset(found)
@@ -151,10 +151,6 @@ def dict_of(o: Obj) -> Obj:
     made.wholes = (o,)
     made.is_open = True
     return made
-
-
-def _in_place(place: Obj) -> Value:
-    return frozenset(place.contains) | (place.items[0] if place.items else NOTHING)
 
 
 def _is_recursive(value: Value, name: str) -> bool:

@@ -443,7 +443,20 @@ def find_method(o: Obj, name: str) -> Value | None:
         return None
     later = (k for k in (o, *o.keeps) if k.kind is Kind.CLASS and k.klass is o.klass)
     places = (k.fields[name] for k in later if k.fields is not None and name in k.fields)
-    return found.union(*(set(p.contains).union(*(p.items or ())) for p in places))
+    return found.union(*map(in_place, places))
+
+
+def in_place(place: Obj) -> Value:
+    """Return what an attribute may be, given its place."""
+    return frozenset(place.contains).union(*(place.items or ()))
+
+
+def all_methods(o: Obj) -> set[str]:
+    """Return the names of the methods of an instance's class, inherited ones included."""
+    if o.klass is None:
+        return set()
+    inherited = (b for base in o.klass.bases for b in base)
+    return set(o.klass.methods).union(*(all_methods(b) for b in inherited))
 
 
 _DATASET_PARTS = {

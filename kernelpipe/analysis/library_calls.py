@@ -27,7 +27,6 @@ from kernelpipe.analysis.heap import (
     dataset_items,
     deep_copy,
     is_dataset,
-    items_of,
     new,
     pair,
     part_of,
@@ -150,8 +149,7 @@ class LibraryCalls(FileCalls, ProcessCalls):
             known = text is not None
             value = frozenset({new(Kind.IMMUTABLE, constant=text)}) if known else ATOM_VALUE
         elif dotted in _DRAWING_LISTS:
-            items = part_of(values) if self.in_function else items_of(values)
-            value = frozenset({new(Kind.LIST, items)})
+            value = frozenset({new(Kind.LIST, self.part(values))})
         elif facts.result is Result.SHARES:
             held = values
             if facts.kind in VIEWS:

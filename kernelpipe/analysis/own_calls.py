@@ -481,11 +481,3 @@ def class_data(o: Obj) -> Value:
     }
     inherited = (class_data(each) for base in o.klass.bases for each in base)
     return frozenset(found).union(*inherited)
-
-
-def all_methods(o: Obj) -> set[str]:
-    """Return the names of the methods of an instance's class, inherited ones included."""
-    if o.klass is None:
-        return set()
-    inherited = (b for base in o.klass.bases for b in base)
-    return set(o.klass.methods).union(*(all_methods(b) for b in inherited))

@@ -20,6 +20,7 @@ from kernelpipe.analysis.heap import (
     Kind,
     Obj,
     Value,
+    all_methods,
     find_method,
     holders,
     made_apart,
@@ -227,7 +228,7 @@ def _use(user: Core, namespace: Mapping[str, Value], own: Source, name: str) -> 
         arguments = _unknown_arguments(o)
         given.update(*(a.value for a in arguments))
         result |= user.call(frozenset({o}), arguments, new(Kind.UNKNOWN))
-        for each in sorted(_methods(o)):
+        for each in sorted(all_methods(o)):
             user.call_own_method(new(Kind.UNKNOWN), find_method(o, each) or NOTHING, ())
     effects, flow = user.effects, user.scope.flow
     changed = user.world.names_of(holders(effects.changed)) | flow.bound.keys() | flow.deleted
@@ -280,10 +281,3 @@ def _unknown_arguments(o: Obj) -> tuple[Argument, ...]:
     return tuple(
         Argument(value=frozenset({new(Kind.UNKNOWN)}), keyword=n) for n in own if n not in starred
     )
-
-
-def _methods(o: Obj) -> set[str]:
-    if o.klass is None:
-        return set()
-    bases = (each for base in o.klass.bases for each in base)
-    return set(o.klass.methods).union(*map(_methods, bases))

@@ -16,7 +16,7 @@ from typing import Any
 
 from kernelpipe.analysis.changes import Binding, Change, Effect, Field, Member, Seed
 from kernelpipe.analysis.core import World
-from kernelpipe.analysis.heap import NOTHING, Kind, Obj, Value, make_with
+from kernelpipe.analysis.heap import Kind, Obj, Value, make_with
 from kernelpipe.analysis.summaries import ClassSummary, FunctionSummary
 from kernelpipe.analysis.texts import given_of
 
@@ -264,18 +264,11 @@ class RecordedWorld(World):
         return frozenset(rebound), frozenset(methods)
 
     def bind(self, name: str, value: Value | None) -> None:
-        """Let ``name`` be ``value``."""
-        _record.log.append(Binding(name, self.now(name), value))
-        self.put(name, value)
-
-    def now(self, name: str) -> Value | None:
-        """Return what ``name`` is; nobody is said to have seen it."""
-        return dict.get(self.names, name)
-
-    def put(self, name: str, value: Value | None) -> None:
-        """Let ``name`` be ``value``; nobody is said to have done it."""
+        """Let ``name`` be ``value``; nobody is said to have seen what it was."""
+        before = dict.get(self.names, name)
+        _record.log.append(Binding(name, before, value))
         if self._is_named:
-            for o in dict.get(self.names, name, NOTHING):
+            for o in before or ():
                 self.named[o].discard(name)
             for o in value or ():
                 self.named.setdefault(o, set()).add(name)
